@@ -1,0 +1,62 @@
+// Writing frames: objects are gathered until about a mebibyte, then compressed, sealed and signed.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "common/content/compression.h"
+#include "common/crypto/aead.h"
+#include "common/format/frame.h"
+#include "common/format/run_key.h"
+
+namespace holdfast::format {
+
+constexpr std::size_t kTargetFramePlaintext = 1 << 20;
+
+// The objects of one frame to be, all of one role. Reusable: clear() keeps the memory.
+class FrameContent {
+ public:
+  explicit FrameContent(FrameRole role) : role_(role) {}
+  void add(const ObjectId& id, std::span<const ObjectId> refs, ByteView payload);
+  bool empty() const { return ids_.empty(); }
+  bool full() const { return payload_.size() >= kTargetFramePlaintext; }
+  std::size_t plaintext_bytes() const { return payload_.size(); }
+  std::span<const ObjectId> ids() const { return ids_; }
+  FrameRole role() const { return role_; }
+  void clear();
+
+ private:
+  friend class FrameSealer;
+  FrameRole role_;
+  std::vector<ObjectId> ids_;
+  std::vector<std::uint32_t> lengths_;
+  std::vector<std::uint32_t> ref_counts_;
+  std::vector<ObjectId> refs_;
+  Bytes payload_;
+};
+
+// One worker's sealing of one run. Not thread-safe: one per thread, all of a run sharing its counter.
+class FrameSealer {
+ public:
+  FrameSealer(const RunKeys& run, const RepositoryId& repository, const crypto::SigningKey& agent,
+              FrameCounter& counter, int compression_level);
+  // `content` must not be empty. Takes the run's next number.
+  SharedBytes seal(const FrameContent& content);
+
+ private:
+  RunEnvelope envelope_;
+  RepositoryId repository_;
+  const crypto::SigningKey& agent_;
+  AgentId agent_id_;
+  FrameCounter& counter_;
+  int level_;
+  crypto::Aes256Gcm aead_;
+  content::Compressor compressor_;
+  Bytes plain_;
+};
+
+// Padmé (Nikitin et al., PETS 2019): rounds a size up so that it tells O(log log size) bits, at most
+// 12 % and for a mebibyte about 3 % more.
+std::size_t padded_size(std::size_t size);
+
+}  // namespace holdfast::format
