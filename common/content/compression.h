@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "common/base/bytes.h"
 #include "common/base/result.h"
 
 namespace holdfast::content {

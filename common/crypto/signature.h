@@ -2,8 +2,11 @@
 #pragma once
 
 #include <array>
+#include <memory>
 
 #include "common/crypto/secret.h"
+
+struct evp_pkey_st;  // OpenSSL's EVP_PKEY
 
 namespace holdfast::crypto {
 
@@ -20,6 +23,7 @@ class SigningKey {
 
  private:
   SecretKey seed_;
+  std::shared_ptr<evp_pkey_st> key_;  // made once: it costs half a signature
   VerifyKey verify_key_;
 };
 
