@@ -52,8 +52,8 @@ struct Entry {
   friend bool operator==(const Entry&, const Entry&) = default;
 };
 
-// The order of catalogs: component by component, each as unsigned bytes, so that a folder is directly
-// followed by all that is in it ("a" < "a/b" < "a.b").
+// The order of catalogs: component by component, each as unsigned bytes, so that a folder is
+// directly followed by all that is in it ("a" < "a/b" < "a.b").
 std::strong_ordering compare_paths(std::string_view a, std::string_view b);
 
 }  // namespace holdfast::agent

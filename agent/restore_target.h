@@ -28,15 +28,17 @@ class FileWriter {
 class RestoreTarget {
  public:
   virtual ~RestoreTarget() = default;
-  // `path` below: relative to the target, checked by the callee: no empty, "." or ".." component, no
-  // NUL. kInvalidArgument otherwise.
+  // `path` below: relative to the target, checked by the callee: no empty, "." or ".." component,
+  // no NUL. kInvalidArgument otherwise.
   virtual Status make_directory(const std::string& path) = 0;
-  virtual Result<std::unique_ptr<FileWriter>> create_file(const std::string& path, const Entry& entry) = 0;
+  virtual Result<std::unique_ptr<FileWriter>> create_file(const std::string& path,
+                                                          const Entry& entry) = 0;
   // For a regular file whose content is at hand: create, write and finish at once. The hot path.
   virtual Status write_file(const std::string& path, const Entry& entry, ByteView content) = 0;
   virtual Status make_symlink(const std::string& path, const Entry& entry) = 0;
   virtual Status make_hard_link(const std::string& path, const std::string& existing) = 0;
-  virtual Status make_special(const std::string& path, const Entry& entry) = 0;  // fifo, socket, device
+  virtual Status make_special(const std::string& path,
+                              const Entry& entry) = 0;  // fifo, socket, device
   // Owner, xattrs, mode and times of a folder, after its content.
   virtual Status finish_directory(const std::string& path, const Entry& entry) = 0;
   // True if the file there already has this entry's size and mtime (--overwrite if-changed).

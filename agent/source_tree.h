@@ -37,8 +37,8 @@ class SourceTree {
 
   // Visits all entries below (and with) the sources in catalog order, each once, with the folders
   // above the sources as entries too. `visit` returning false ends the scan. Memory is bounded by
-  // the largest folder, not by the tree. Entries carry stat data only; see describe(). A problem with
-  // one entry or folder goes to `problem` and the scan goes on; an error is returned only when
+  // the largest folder, not by the tree. Entries carry stat data only; see describe(). A problem
+  // with one entry or folder goes to `problem` and the scan goes on; an error is returned only when
   // nothing sensible can follow (a source that does not exist).
   virtual Status scan(const std::function<bool(Entry&&)>& visit,
                       const std::function<void(ScanProblem&&)>& problem) = 0;

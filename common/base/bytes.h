@@ -6,10 +6,10 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
-#include <utility>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/base/check.h"
@@ -27,6 +27,7 @@ inline ByteView as_bytes(std::string_view text) {
 inline std::string_view as_text(ByteView bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
+inline Bytes to_bytes(std::string_view text) { return Bytes(text.begin(), text.end()); }
 inline std::string to_string(ByteView bytes) { return std::string(as_text(bytes)); }
 inline void append(Bytes& to, ByteView more) { to.insert(to.end(), more.begin(), more.end()); }
 
@@ -78,7 +79,8 @@ class Buffer {
 class SharedBytes {
  public:
   SharedBytes() = default;
-  SharedBytes(ByteView view, std::shared_ptr<const void> owner) : view_(view), owner_(std::move(owner)) {}
+  SharedBytes(ByteView view, std::shared_ptr<const void> owner)
+      : view_(view), owner_(std::move(owner)) {}
   explicit SharedBytes(Buffer buffer) {
     auto owner = std::make_shared<const Buffer>(std::move(buffer));
     view_ = owner->view();

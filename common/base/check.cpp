@@ -6,7 +6,8 @@
 namespace holdfast {
 
 void check_failed(const char* what, std::source_location where) {
-  std::fprintf(stderr, "holdfast: broken invariant: %s (%s:%u)\n", what, where.file_name(), where.line());
+  std::fprintf(stderr, "holdfast: broken invariant: %s (%s:%u)\n", what, where.file_name(),
+               where.line());
   std::abort();
 }
 

@@ -41,8 +41,9 @@ using ObjectId = Digest<struct ObjectTag>;          // HMAC of an object under i
 using RepositoryId = Digest<struct RepositoryTag>;  // hash of the repository's charter-signing key
 using NodeId = Digest<struct NodeTag>;              // hash of a node's CURVE public key
 using AgentId = Digest<struct AgentTag>;            // hash of an agent's Ed25519 public key
-using ManifestId = Digest<struct ManifestTag>;      // SHA-256 of a manifest's signed bytes; a snapshot's name
-using FrameId = Digest<struct FrameTag>;            // SHA-256 of all of a frame before its signature
+using ManifestId =
+    Digest<struct ManifestTag>;           // SHA-256 of a manifest's signed bytes; a snapshot's name
+using FrameId = Digest<struct FrameTag>;  // SHA-256 of all of a frame before its signature
 using Sha256 = Digest<struct Sha256Tag>;
 
 }  // namespace holdfast

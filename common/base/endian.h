@@ -9,7 +9,8 @@
 
 namespace holdfast {
 
-static_assert(std::endian::native == std::endian::little, "big endian machines need a byte swap here");
+static_assert(std::endian::native == std::endian::little,
+              "big endian machines need a byte swap here");
 
 template <std::unsigned_integral T>
 T load_le(const Byte* from) {

@@ -14,8 +14,8 @@ class Task {
  public:
   Task() = default;
   template <typename F>
-    requires(!std::is_same_v<std::remove_cvref_t<F>, Task>)
-  Task(F&& callable)  // NOLINT: implicit, like std::function
+  requires(!std::is_same_v<std::remove_cvref_t<F>, Task>)
+      Task(F&& callable)  // NOLINT: implicit, like std::function
       : callable_(std::make_unique<Holder<std::remove_cvref_t<F>>>(std::forward<F>(callable))) {}
 
   explicit operator bool() const { return callable_ != nullptr; }

@@ -8,7 +8,8 @@ namespace holdfast {
 namespace {
 
 constexpr std::string_view kHexDigits = "0123456789abcdef";
-constexpr std::string_view kBase64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::string_view kBase64 =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr std::string_view kBase64Url =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -24,7 +25,8 @@ std::string encode_base64(ByteView bytes, std::string_view alphabet) {
   text.reserve((bytes.size() + 2) / 3 * 4);
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
     const std::size_t left = bytes.size() - i;
-    const unsigned group = bytes[i] << 16 | (left > 1 ? bytes[i + 1] << 8 : 0) | (left > 2 ? bytes[i + 2] : 0);
+    const unsigned group =
+        bytes[i] << 16 | (left > 1 ? bytes[i + 1] << 8 : 0) | (left > 2 ? bytes[i + 2] : 0);
     text += alphabet[group >> 18];
     text += alphabet[group >> 12 & 63];
     if (left > 1) text += alphabet[group >> 6 & 63];
@@ -38,8 +40,10 @@ std::size_t utf8_length(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned first = byte(0);
   if (first < 0x80) return 1;
-  const std::size_t length = first >= 0xF0 && first <= 0xF4 ? 4 : first >= 0xE0 && first < 0xF0 ? 3
-                             : first >= 0xC2 && first < 0xE0 ? 2 : 0;
+  const std::size_t length = first >= 0xF0 && first <= 0xF4  ? 4
+                             : first >= 0xE0 && first < 0xF0 ? 3
+                             : first >= 0xC2 && first < 0xE0 ? 2
+                                                             : 0;
   if (length == 0 || text.size() < length) return 0;
   for (std::size_t i = 1; i < length; ++i)
     if ((byte(i) & 0xC0) != 0x80) return 0;
@@ -119,8 +123,9 @@ std::string printable(std::string_view text) {
     const auto first = static_cast<unsigned char>(text[0]);
     std::size_t length = utf8_length(text);
     // C0, DEL and C1 (U+0080..U+009F, encoded C2 80..C2 9F) drive terminals.
-    const bool control = first < 0x20 || first == 0x7F ||
-                         (length == 2 && first == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0);
+    const bool control =
+        first < 0x20 || first == 0x7F ||
+        (length == 2 && first == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0);
     if (length == 0 || control) {
       length = length == 0 ? 1 : length;
       for (std::size_t i = 0; i < length; ++i)
@@ -134,7 +139,8 @@ std::string printable(std::string_view text) {
 }
 
 std::string human_bytes(std::uint64_t bytes) {
-  static constexpr std::array<std::string_view, 7> kUnits{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  static constexpr std::array<std::string_view, 7> kUnits{"B",   "KiB", "MiB", "GiB",
+                                                          "TiB", "PiB", "EiB"};
   if (bytes < 1024) return fmt::format("{} B", bytes);
   auto value = static_cast<double>(bytes);
   std::size_t unit = 0;
@@ -142,7 +148,7 @@ std::string human_bytes(std::uint64_t bytes) {
     value /= 1024;
     ++unit;
   }
-  return value < 9.995 ? fmt::format("{:.2f} {}", value, kUnits[unit])
+  return value < 9.995   ? fmt::format("{:.2f} {}", value, kUnits[unit])
          : value < 99.95 ? fmt::format("{:.1f} {}", value, kUnits[unit])
                          : fmt::format("{:.0f} {}", value, kUnits[unit]);
 }

@@ -20,7 +20,8 @@ struct ChunkingParameters {
 class Chunker {
  public:
   // kInvalidArgument for an average outside its range.
-  static Result<Chunker> create(const crypto::SecretKey& chunking_key, ChunkingParameters parameters);
+  static Result<Chunker> create(const crypto::SecretKey& chunking_key,
+                                ChunkingParameters parameters);
 
   // The length of the first chunk of `content`: from minimum() to maximum(), less only when the
   // content ends there. `content` holds at least maximum() bytes unless the file ends with it.

@@ -31,8 +31,8 @@ class Decompressor {
   ~Decompressor();
   Decompressor(Decompressor&&) noexcept;
   Decompressor& operator=(Decompressor&&) noexcept;
-  // `packed` is one zstd frame that must fill `out` exactly: kCorrupt otherwise, whatever its header
-  // claims, and never more memory than zstd's fixed context.
+  // `packed` is one zstd frame that must fill `out` exactly: kCorrupt otherwise, whatever its
+  // header claims, and never more memory than zstd's fixed context.
   Status decompress(ByteView packed, MutableByteView out);
 
  private:

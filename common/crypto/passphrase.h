@@ -15,7 +15,8 @@ struct ScryptCost {
 };
 
 // Blocks for as long as the cost says. kInvalidArgument for costs that are no power of two or would
-// need more than 1 GiB (p at most 16): they come from storage and are hostile until proven otherwise.
+// need more than 1 GiB (p at most 16): they come from storage and are hostile until proven
+// otherwise.
 Result<SecretKey> stretch(std::string_view passphrase, ByteView salt, const ScryptCost& cost);
 
 }  // namespace holdfast::crypto

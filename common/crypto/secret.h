@@ -8,8 +8,8 @@
 
 namespace holdfast::crypto {
 
-void wipe(MutableByteView bytes);                       // not optimised away
-bool equal_in_constant_time(ByteView a, ByteView b);    // false at once if the sizes differ
+void wipe(MutableByteView bytes);                     // not optimised away
+bool equal_in_constant_time(ByteView a, ByteView b);  // false at once if the sizes differ
 
 // 32 secret bytes: a symmetric key, an X25519 scalar or an Ed25519 seed.
 class SecretKey {

@@ -1,11 +1,13 @@
-// Frames: one or more objects, compressed and sealed together, signed by their agent. The grammar is
-// in docs/format.md. This header is for who stores frames and holds no key; see frame_sealer.h and
-// frame_opener.h for who writes and reads their content.
+// Frames: one or more objects, compressed and sealed together, signed by their agent. The grammar
+// is in docs/format.md. This header is for who stores frames and holds no key; see frame_sealer.h
+// and frame_opener.h for who writes and reads their content.
 //
 //   frame  := prelude header body signature
 //   prelude (48 bytes) := magic "HFFRAME1" | version u16 | role u16 | header_length u32
-//                         | body_length u32 | packed_length u32 | plain_length u32 | reserved u32 = 0
-//                         | XXH3-128 over everything else of the frame (16 bytes)
+//                         | body_length u32 | reserved (12 bytes) = 0
+//                         | XXH3-128 over the 32 bytes before and all between prelude and signature
+//   body := AES-256-GCM of ( packed_length u32 | plain_length u32 | zstd bytes | zero padding )
+//   signature := Ed25519 over a context and the SHA-256 of all before it
 #pragma once
 
 #include <span>
@@ -60,12 +62,10 @@ struct ParsedFrame {
   ByteView prelude_and_header;  // the AEAD's associated data is derived from it
   ByteView body;                // sealed
   ByteView signature;
-  std::uint32_t packed_length;
-  std::uint32_t plain_length;
 };
 
-// The whole size of the frame that begins with `prelude` (at least kFramePreludeSize bytes), so that
-// a reader of a segment knows how much to fetch. kCorrupt, kUnsupportedVersion.
+// The whole size of the frame that begins with `prelude` (at least kFramePreludeSize bytes), so
+// that a reader of a segment knows how much to fetch. kCorrupt, kUnsupportedVersion.
 Result<std::size_t> frame_size(ByteView prelude);
 // kCorrupt for bad grammar, kUnsupportedVersion. Allocation is bounded by bytes.size().
 Result<ParsedFrame> parse_frame(ByteView bytes);

@@ -35,7 +35,8 @@ class FrameContent {
   Bytes payload_;
 };
 
-// One worker's sealing of one run. Not thread-safe: one per thread, all of a run sharing its counter.
+// One worker's sealing of one run. Not thread-safe: one per thread, all of a run sharing its
+// counter.
 class FrameSealer {
  public:
   FrameSealer(const RunKeys& run, const RepositoryId& repository, const crypto::SigningKey& agent,
@@ -55,8 +56,8 @@ class FrameSealer {
   Bytes plain_;
 };
 
-// Padmé (Nikitin et al., PETS 2019): rounds a size up so that it tells O(log log size) bits, at most
-// 12 % and for a mebibyte about 3 % more.
+// Padmé (Nikitin et al., PETS 2019): rounds a size up so that it tells O(log log size) bits, at
+// most 12 % and for a mebibyte about 3 % more.
 std::size_t padded_size(std::size_t size);
 
 }  // namespace holdfast::format

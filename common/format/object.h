@@ -15,6 +15,9 @@ enum class ObjectKind : std::uint8_t {
   kList = 2,  // a catalog node or a list of chunks; refs
 };
 
+// Ids that lie behind one another in memory are their bytes behind one another.
+static_assert(sizeof(ObjectId) == ObjectId::kSize);
+
 // Not thread-safe: one per thread. Allocates nothing per id.
 class ObjectIdentifier {
  public:

@@ -1,6 +1,6 @@
-// The key of one backup run. Agreed between an ephemeral X25519 key and the repository's public key,
-// so that who writes cannot read what it wrote; never stored, never resumed after a crash, so that a
-// nonce (a frame's number, which only counts up) is used once.
+// The key of one backup run. Agreed between an ephemeral X25519 key and the repository's public
+// key, so that who writes cannot read what it wrote; never stored, never resumed after a crash, so
+// that a nonce (a frame's number, which only counts up) is used once.
 #pragma once
 
 #include <atomic>
@@ -19,7 +19,8 @@ struct RunKeys {
 };
 
 // For a writer: a fresh run.
-RunKeys begin_run(Random& random, const RepositoryId& repository, const crypto::PublicKey& repository_key);
+RunKeys begin_run(Random& random, const RepositoryId& repository,
+                  const crypto::PublicKey& repository_key);
 // For a reader. kForged if the commitment does not match: the frame was not sealed for this
 // repository's key, or its envelope was altered.
 Result<RunKeys> recover_run(const RunEnvelope& envelope, const RepositoryId& repository,

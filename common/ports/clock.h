@@ -1,5 +1,5 @@
-// Time as the cores see it. Two clocks that are never mixed: one that only goes forward and measures
-// spans, one that says what time people think it is and may jump.
+// Time as the cores see it. Two clocks that are never mixed: one that only goes forward and
+// measures spans, one that says what time people think it is and may jump.
 #pragma once
 
 #include <chrono>
@@ -14,10 +14,13 @@ struct Instant {
   std::int64_t nanoseconds = 0;
   friend auto operator<=>(const Instant&, const Instant&) = default;
   friend Instant operator+(Instant at, Duration by) { return {at.nanoseconds + by.count()}; }
-  friend Duration operator-(Instant a, Instant b) { return Duration(a.nanoseconds - b.nanoseconds); }
+  friend Duration operator-(Instant a, Instant b) {
+    return Duration(a.nanoseconds - b.nanoseconds);
+  }
 };
 
-// Nanoseconds since 1970-01-01T00:00:00Z, leap seconds not counted. Claimed, never trusted for safety.
+// Nanoseconds since 1970-01-01T00:00:00Z, leap seconds not counted. Claimed, never trusted for
+// safety.
 struct UnixTime {
   std::int64_t nanoseconds = 0;
   friend auto operator<=>(const UnixTime&, const UnixTime&) = default;

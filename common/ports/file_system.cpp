@@ -6,9 +6,9 @@ Result<Buffer> read_file(FileSystem& files, const std::string& path, std::size_t
   HOLDFAST_ASSIGN(auto file, files.open(path, OpenMode::kRead));
   HOLDFAST_ASSIGN(const std::uint64_t size, file->size());
   if (size > limit)
-    return Error(Code::kInvalidArgument,
-                 path + ": " + std::to_string(size) + " bytes, more than the " + std::to_string(limit) +
-                     " that such a file may have");
+    return Error(Code::kInvalidArgument, path + ": " + std::to_string(size) +
+                                             " bytes, more than the " + std::to_string(limit) +
+                                             " that such a file may have");
   Buffer content(static_cast<std::size_t>(size));
   HOLDFAST_ASSIGN(const std::size_t got, file->read_at(0, content.mutable_view()));
   content.resize(got);

@@ -4,7 +4,8 @@
 //   - written bytes survive a crash only after sync_data() of the file;
 //   - a created, renamed or removed name survives only after sync_directory() of its folder;
 //   - after a failed sync_data() the bytes written since the last good one may be gone, and calling
-//     it again on the same descriptor proves nothing (fsyncgate): the caller must rewrite elsewhere;
+//     it again on the same descriptor proves nothing (fsyncgate): the caller must rewrite
+//     elsewhere;
 //   - rename() replaces atomically.
 //
 // Paths are bytes with '/' between components. All calls are thread-safe on different files; one
@@ -26,7 +27,8 @@ class File {
   virtual ~File() = default;
   // Reads up to out.size() bytes; fewer only at the end of the file.
   virtual Result<std::size_t> read_at(std::uint64_t offset, MutableByteView out) = 0;
-  // Writes all of `parts`, one behind the other, or fails; on failure any part may have been written.
+  // Writes all of `parts`, one behind the other, or fails; on failure any part may have been
+  // written.
   virtual Status write_at(std::uint64_t offset, std::vector<ByteView> parts) = 0;
   virtual Status sync_data() = 0;
   virtual Status truncate(std::uint64_t size) = 0;
@@ -36,9 +38,9 @@ class File {
 };
 
 enum class OpenMode {
-  kRead,         // must exist
-  kReadWrite,    // must exist
-  kCreateNew,    // must not exist; read and write; mode 0600
+  kRead,       // must exist
+  kReadWrite,  // must exist
+  kCreateNew,  // must not exist; read and write; mode 0600
 };
 
 struct DirectoryEntry {
@@ -70,8 +72,8 @@ class FileSystem {
 
 // Reads a whole file of at most `limit` bytes; kInvalidArgument if it is larger.
 Result<Buffer> read_file(FileSystem& files, const std::string& path, std::size_t limit);
-// Replaces `path` so that a crash leaves the old or the new content and, once this returns, the new:
-// temporary beside it, sync, rename, sync of the folder.
+// Replaces `path` so that a crash leaves the old or the new content and, once this returns, the
+// new: temporary beside it, sync, rename, sync of the folder.
 Status write_file_atomically(FileSystem& files, const std::string& path, ByteView content);
 // make_directory for each missing component, each made durable.
 Status make_directories(FileSystem& files, const std::string& path);

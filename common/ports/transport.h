@@ -1,6 +1,6 @@
-// Messages between an agent and a node. A channel promises little, so that cores work over anything:
-// a message arrives whole or not at all, and may be lost, repeated or overtaken. Who sent it is known
-// and cannot be forged.
+// Messages between an agent and a node. A channel promises little, so that cores work over
+// anything: a message arrives whole or not at all, and may be lost, repeated or overtaken. Who sent
+// it is known and cannot be forged.
 #pragma once
 
 #include <array>
@@ -32,8 +32,8 @@ class Channel {
 };
 
 struct NodeAddress {
-  std::string endpoint;     // "tcp://HOST:PORT" or "dir:/ABSOLUTE/PATH" for an embedded node
-  CurveKey server_key{};    // unused for "dir:"
+  std::string endpoint;   // "tcp://HOST:PORT" or "dir:/ABSOLUTE/PATH" for an embedded node
+  CurveKey server_key{};  // unused for "dir:"
   friend bool operator==(const NodeAddress&, const NodeAddress&) = default;
 };
 
@@ -49,7 +49,7 @@ class Dialer {
 // A node's side: one agent or peer as it is connected now.
 struct Peer {
   std::uint64_t connection = 0;  // never reused within a process
-  CurveKey key{};                // proven by the handshake; all zero: the process that embeds the node
+  CurveKey key{};  // proven by the handshake; all zero: the process that embeds the node
   friend auto operator<=>(const Peer&, const Peer&) = default;
 };
 

@@ -1,6 +1,6 @@
-// Where each object lies, and what else a node must look up by a 32-byte name. A cache: everything in
-// it can be rebuilt from the segments, so an implementation may lose any suffix of its batches in a
-// crash, but never a batch out of the middle: what survives is what some earlier moment held.
+// Where each object lies, and what else a node must look up by a 32-byte name. A cache: everything
+// in it can be rebuilt from the segments, so an implementation may lose any suffix of its batches
+// in a crash, but never a batch out of the middle: what survives is what some earlier moment held.
 //
 // One conformance suite (tests/conformance) holds for every implementation.
 #pragma once
@@ -19,8 +19,8 @@ namespace holdfast::repository {
 // Where a record lies. Segments are numbered from 1.
 struct Location {
   std::uint32_t segment = 0;
-  std::uint64_t offset = 0;   // of the record's header
-  std::uint32_t length = 0;   // of the record's payload: a frame, a manifest...
+  std::uint64_t offset = 0;  // of the record's header
+  std::uint32_t length = 0;  // of the record's payload: a frame, a manifest...
   friend auto operator<=>(const Location&, const Location&) = default;
 };
 
@@ -58,7 +58,8 @@ class ObjectIndex {
   // Makes everything written so far durable.
   virtual Status flush() = 0;
   // Calls `visit` for every object in order of id until it returns false. Not beside write().
-  virtual Status for_each(const std::function<bool(const ObjectId&, const ObjectEntry&)>& visit) = 0;
+  virtual Status for_each(
+      const std::function<bool(const ObjectId&, const ObjectEntry&)>& visit) = 0;
   // Forgets everything, the checkpoint too.
   virtual Status clear() = 0;
   virtual Result<std::uint64_t> approximate_count() = 0;

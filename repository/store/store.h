@@ -1,7 +1,8 @@
 // One repository on one node: an append-only log of records in segments, and an index over it.
 //
 // What it promises (the design's invariants 1 to 4 and 7):
-//   closure      `present` is answered only for objects below which everything is present, too; a list
+//   closure      `present` is answered only for objects below which everything is present, too; a
+//   list
 //                object whose refs are not all present is refused;
 //   durability   what finish_sync() reported is on the device; nothing else is claimed to be. The
 //                index is written after the segment is synced, never before, so it can only lag;
@@ -9,10 +10,11 @@
 //   never wrong  bytes are checked against their checksum whenever they are read; what fails is
 //                marked damaged and from then on not present, with everything above it.
 //
-// Not thread-safe: one thread (or loop) owns it. The one exception is SyncWork::run(), which is made
-// to run elsewhere while the owner goes on appending and reading.
+// Not thread-safe: one thread (or loop) owns it. The one exception is SyncWork::run(), which is
+// made to run elsewhere while the owner goes on appending and reading.
 //
-// Life:  open -> (put_frame | append_* | present | read_frame | begin_sync .. finish_sync)* -> close
+// Life:  open -> (put_frame | append_* | present | read_frame | begin_sync .. finish_sync)* ->
+// close
 #pragma once
 
 #include <functional>
@@ -32,21 +34,21 @@
 namespace holdfast::repository {
 
 struct StoreLimits {
-  std::uint64_t segment_bytes = 256ull << 20;   // a segment is sealed once it is this long
-  std::uint64_t writeback_bytes = 8ull << 20;   // hints writeback every so many appended bytes
-  std::uint64_t reserve_bytes = 64ull << 20;    // refuses frames below this much free space
+  std::uint64_t segment_bytes = 256ull << 20;  // a segment is sealed once it is this long
+  std::uint64_t writeback_bytes = 8ull << 20;  // hints writeback every so many appended bytes
+  std::uint64_t reserve_bytes = 64ull << 20;   // refuses frames below this much free space
 };
 
 // What recovery met when the store was opened; for the log and the tests.
 struct RecoveryReport {
-  bool index_rebuilt = false;        // it was absent, unreadable or ahead of the segments
+  bool index_rebuilt = false;  // it was absent, unreadable or ahead of the segments
   std::uint64_t records_replayed = 0;
-  std::uint64_t torn_bytes = 0;      // cut off the end of the last segment
-  std::uint64_t damaged_records = 0; // in the middle, skipped; their objects are not present
+  std::uint64_t torn_bytes = 0;       // cut off the end of the last segment
+  std::uint64_t damaged_records = 0;  // in the middle, skipped; their objects are not present
 };
 
 struct PutOutcome {
-  std::uint64_t new_objects = 0;     // 0: all were present, nothing was written
+  std::uint64_t new_objects = 0;  // 0: all were present, nothing was written
 };
 
 // Part of an fsync that may run on another thread: see Store::begin_sync.
@@ -65,15 +67,15 @@ class SyncWork {
 struct ManifestRecord {
   ManifestId id;
   UnixTime received;
-  Bytes signed_bytes;  // SignedProto
+  Bytes signed_bytes;     // SignedProto
   bool complete = false;  // its root is present: this node alone can restore it
 };
 
 struct StoreStatistics {
   std::uint64_t segments = 0;
-  std::uint64_t stored_bytes = 0;       // of all segments
-  std::uint64_t objects = 0;            // approximate
-  std::uint64_t damaged_objects = 0;    // known to be damaged, not yet replaced
+  std::uint64_t stored_bytes = 0;     // of all segments
+  std::uint64_t objects = 0;          // approximate
+  std::uint64_t damaged_objects = 0;  // known to be damaged, not yet replaced
   std::uint64_t free_bytes = 0;
   bool read_only = false;
   std::string read_only_reason;
@@ -83,13 +85,13 @@ struct StoreStatistics {
 struct VerifyProgress {
   std::uint64_t frames = 0, bytes = 0, records = 0;
   std::uint64_t total_bytes = 0;
-  std::vector<ObjectId> damaged;         // objects whose frame failed, newly found in this step
-  std::vector<std::string> problems;     // one sentence each: segment, offset, what is wrong
+  std::vector<ObjectId> damaged;      // objects whose frame failed, newly found in this step
+  std::vector<std::string> problems;  // one sentence each: segment, offset, what is wrong
   bool done = false;
 };
 struct VerifyDepth {
   enum Kind { kStructure, kChecksum, kSignature } kind = kStructure;
-  double fraction = 1.0;                 // of the frames whose bytes are read; a pseudo-random subset
+  double fraction = 1.0;  // of the frames whose bytes are read; a pseudo-random subset
   std::uint64_t seed = 0;
 };
 
@@ -103,8 +105,9 @@ class Store {
   // Opens and recovers: replays what the index lacks, cuts off a torn tail, marks list objects that
   // lost something below as incomplete. Crashing in it and opening again is harmless. kConflict if
   // another process has the store open, kNoRepository if there is none.
-  static Result<std::unique_ptr<Store>> open(FileSystem& files, const std::string& path, ObjectIndex& index,
-                                             const NodeId& node, StoreLimits limits = {});
+  static Result<std::unique_ptr<Store>> open(FileSystem& files, const std::string& path,
+                                             ObjectIndex& index, const NodeId& node,
+                                             StoreLimits limits = {});
   ~Store();
 
   const RecoveryReport& recovery() const;
@@ -117,23 +120,29 @@ class Store {
   // indexed again; a frame of which all are present is not written. An object that was damaged is
   // replaced, and what was incomplete because of it is complete again as soon as all is there.
   // kMissingObjects: a ref of a list object is not present and not earlier in this frame, missing
-  // ids via missing_refs(); kNoSpace/kIo/kReadOnly: nothing was acknowledged, the store is read-only.
+  // ids via missing_refs(); kNoSpace/kIo/kReadOnly: nothing was acknowledged, the store is
+  // read-only.
   Result<PutOutcome> put_frame(const format::ParsedFrame& frame);
   // The refs of `frame`'s objects that are neither present nor in the frame.
   Result<std::vector<ObjectId>> missing_refs(const format::ParsedFrame& frame);
 
   // Appends a manifest (kMissingObjects unless its root is present) or a charter. Durable like a
   // frame. Appending what is there already does nothing.
-  Status append_manifest(const ManifestId& id, const ObjectId& root, UnixTime received, ByteView signed_bytes);
+  Status append_manifest(const ManifestId& id, const ObjectId& root, UnixTime received,
+                         ByteView signed_bytes);
   Status append_charter(std::uint64_t version, ByteView record);
 
   // Everything appended before begin_sync() is durable once the work has run and finish_sync() has
   // returned success. Several may be under way; they finish in order. A failed run makes the store
-  // read-only: the unsynced tail is given up, its objects are not present any more, and writing goes
-  // on in a fresh segment once try_recover_writes() succeeds.
+  // read-only: the unsynced tail is given up, its objects are not present any more, and writing
+  // goes on in a fresh segment once try_recover_writes() succeeds.
   SyncWork begin_sync();
   Status finish_sync(SyncWork work, Status outcome);
-  Status sync() { auto work = begin_sync(); auto outcome = work.run(); return finish_sync(std::move(work), std::move(outcome)); }
+  Status sync() {
+    auto work = begin_sync();
+    auto outcome = work.run();
+    return finish_sync(std::move(work), std::move(outcome));
+  }
   std::uint64_t unsynced_bytes() const;
 
   bool read_only() const;
@@ -141,8 +150,8 @@ class Store {
   // synced. Harmless to call at any time.
   Status try_recover_writes();
 
-  // The frame that holds `id` on this node, its record's checksum verified. kNotFound; kCorrupt: the
-  // damage is now marked.
+  // The frame that holds `id` on this node, its record's checksum verified. kNotFound; kCorrupt:
+  // the damage is now marked.
   Result<Buffer> read_frame(const ObjectId& id);
   Result<std::optional<ObjectEntry>> locate(const ObjectId& id);
   // Somebody who can open frames says that the one with `id` is bad: it is read and verified
