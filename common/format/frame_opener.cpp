@@ -65,12 +65,13 @@ Result<OpenedFrame> FrameOpener::open(const ParsedFrame& frame) {
                                opened.plaintext.mutable_view()),
       "frame");
   const ByteView plain = opened.plaintext.view();
-  std::size_t at = 4 * count;
+  const std::size_t table = plain.size() - 4 * count;
+  std::size_t at = 0;
   opened.objects.reserve(count);
   for (std::size_t i = 0; i < count; ++i) {
     const FrameObject& object = frame.header.objects[i];
-    const auto length = load_le<std::uint32_t>(plain.data() + 4 * i);
-    if (length > plain.size() - at) return corrupt("an object reaches beyond its plaintext");
+    const auto length = load_le<std::uint32_t>(plain.data() + table + 4 * i);
+    if (length > table - at) return corrupt("an object reaches beyond its plaintext");
     const ByteView payload = plain.subspan(at, length);
     at += length;
     if (identifier_.identify(object.kind, object.refs, payload) != object.id)
@@ -78,7 +79,7 @@ Result<OpenedFrame> FrameOpener::open(const ParsedFrame& frame) {
     opened.objects.push_back(
         {object.id, object.kind, {object.refs.begin(), object.refs.end()}, payload});
   }
-  if (at != plain.size()) return corrupt("plaintext that belongs to no object");
+  if (at != table) return corrupt("plaintext that belongs to no object");
   return opened;
 }
 

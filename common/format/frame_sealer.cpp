@@ -1,4 +1,5 @@
-// The body is `length u32` for each object, then the payloads. It is compressed as one piece,
+// The body is the payloads, then `length u32` for each object: behind them, so that what was gathered
+// need not be moved. It is compressed as one piece,
 // padded with zeros to a size that says little, sealed in place, and signed: one buffer from here
 // to every node's socket.
 #include "common/format/frame_sealer.h"
@@ -52,7 +53,7 @@ FrameSealer::FrameSealer(const RunKeys& run, const RepositoryId& repository,
       level_(compression_level),
       aead_(run.frame_key) {}
 
-SharedBytes FrameSealer::seal(const FrameContent& content) {
+SharedBytes FrameSealer::seal(FrameContent& content) {
   check(!content.empty(), "an empty frame");
   const std::uint64_t number = counter_.next();
 
@@ -67,22 +68,24 @@ SharedBytes FrameSealer::seal(const FrameContent& content) {
   if (!content.refs_.empty()) set_id(proto.mutable_refs(), bytes_of(content.refs_));
   const std::size_t header_size = proto.ByteSizeLong();
 
-  plain_.resize(content.lengths_.size() * 4);
-  for (std::size_t i = 0; i < content.lengths_.size(); ++i)
-    store_le(plain_.data() + 4 * i, content.lengths_[i]);
-  append(plain_, content.payload_);
-  check(plain_.size() <= kMaxFramePlaintext, "a frame with too much plaintext");
+  Bytes& plain = content.payload_;
+  for (const std::uint32_t length : content.lengths_) {
+    Byte bytes[4];
+    store_le(bytes, length);
+    append(plain, bytes);
+  }
+  check(plain.size() <= kMaxFramePlaintext, "a frame with too much plaintext");
 
   // Packed where it will be sealed; room for the worst case, given back below by the padded size.
   const std::size_t body_at = kFramePreludeSize + header_size;
-  const std::size_t compress_bound = content::Compressor::bound(plain_.size());
+  const std::size_t compress_bound = content::Compressor::bound(plain.size());
   const std::size_t bound = padded_size(kFrameBodyHeadSize + compress_bound);
   Buffer frame(body_at + bound + crypto::kTagSize + kFrameSignatureSize);
   Byte* body = frame.data() + body_at;
   const std::size_t packed =
-      compressor_.compress(plain_, level_, {body + kFrameBodyHeadSize, compress_bound});
+      compressor_.compress(plain, level_, {body + kFrameBodyHeadSize, compress_bound});
   store_le(body, static_cast<std::uint32_t>(packed));
-  store_le(body + 4, static_cast<std::uint32_t>(plain_.size()));
+  store_le(body + 4, static_cast<std::uint32_t>(plain.size()));
   const std::size_t used = kFrameBodyHeadSize + packed;
   const std::size_t padded = padded_size(used);
   std::memset(body + used, 0, padded - used);
@@ -109,6 +112,7 @@ SharedBytes FrameSealer::seal(const FrameContent& content) {
   const crypto::Signature signature = agent_.sign(signed_frame_message(digest));
   std::memcpy(frame.data() + frame.size() - kFrameSignatureSize, signature.data(),
               signature.size());
+  content.clear();
   return SharedBytes(std::move(frame));
 }
 

@@ -41,8 +41,8 @@ class FrameSealer {
  public:
   FrameSealer(const RunKeys& run, const RepositoryId& repository, const crypto::SigningKey& agent,
               FrameCounter& counter, int compression_level);
-  // `content` must not be empty. Takes the run's next number.
-  SharedBytes seal(const FrameContent& content);
+  // `content` must not be empty; it is cleared. Takes the run's next number.
+  SharedBytes seal(FrameContent& content);
 
  private:
   RunEnvelope envelope_;
@@ -53,7 +53,6 @@ class FrameSealer {
   int level_;
   crypto::Aes256Gcm aead_;
   content::Compressor compressor_;
-  Bytes plain_;
 };
 
 // Padmé (Nikitin et al., PETS 2019): rounds a size up so that it tells O(log log size) bits, at
