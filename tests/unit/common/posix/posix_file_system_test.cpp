@@ -1,0 +1,132 @@
+#include "common/posix/posix_file_system.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/conformance/file_system_conformance.h"
+#include "tests/unit/common/posix/temporary_folder.h"
+
+namespace holdfast {
+namespace {
+
+struct PosixFileSystemFixture {
+  FileSystem& files() { return files_; }
+  std::string root() { return folder_.path(); }
+  PosixFileSystem files_;
+  TemporaryFolder folder_;
+};
+
+INSTANTIATE_TYPED_TEST_SUITE_P(Posix, FileSystemConformance, PosixFileSystemFixture);
+
+class PosixFileSystemTest : public testing::Test {
+ protected:
+  std::string path(const std::string& name) { return folder_.path() + "/" + name; }
+  TemporaryFolder folder_;
+  PosixFileSystem files_;
+};
+
+TEST_F(PosixFileSystemTest, NewFilesAndFoldersBelongToTheUserAlone) {
+  const mode_t before = ::umask(0);
+  EXPECT_TRUE(files_.open(path("f"), OpenMode::kCreateNew));
+  EXPECT_TRUE(files_.make_directory(path("d")));
+  ::umask(before);
+  struct stat status {};
+  ASSERT_EQ(::stat(path("f").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0600u);
+  ASSERT_EQ(::stat(path("d").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0700u);
+}
+
+TEST_F(PosixFileSystemTest, SymbolicLinksAreReadThroughButNeverWrittenThrough) {
+  ASSERT_TRUE(write_file_atomically(files_, path("target"), as_bytes("abc")));
+  ASSERT_EQ(::symlink("target", path("link").c_str()), 0);
+  EXPECT_EQ(to_string(read_file(files_, path("link"), 10).value()), "abc");
+  EXPECT_EQ(code_of(files_.open(path("link"), OpenMode::kReadWrite)), Code::kInvalidArgument);
+  EXPECT_EQ(code_of(files_.open(path("link"), OpenMode::kCreateNew)), Code::kAlreadyExists);
+  EXPECT_EQ(code_of(files_.lock(path("link"))), Code::kInvalidArgument);
+  ASSERT_EQ(::symlink("nowhere", path("dangling").c_str()), 0);
+  EXPECT_TRUE(files_.exists(path("dangling")).value());
+  EXPECT_EQ(code_of(files_.lock(path("dangling"))), Code::kInvalidArgument);
+}
+
+TEST_F(PosixFileSystemTest, AFifoIsRefusedWithoutWaitingForItsOtherEnd) {
+  ASSERT_EQ(::mkfifo(path("fifo").c_str(), 0600), 0);
+  EXPECT_EQ(code_of(files_.open(path("fifo"), OpenMode::kRead)), Code::kInvalidArgument);
+}
+
+TEST_F(PosixFileSystemTest, DescriptorsAreClosedOnExec) {
+  auto file = files_.open(path("f"), OpenMode::kCreateNew);
+  ASSERT_TRUE(file);
+  auto lock = files_.lock(path("lock"));
+  ASSERT_TRUE(lock);
+  int seen = 0;
+  for (int fd = 3; fd < 256; ++fd) {
+    char target[4096];
+    const std::string name = "/proc/self/fd/" + std::to_string(fd);
+    const ssize_t length = ::readlink(name.c_str(), target, sizeof target);
+    if (length <= 0) continue;
+    if (std::string_view(target, static_cast<std::size_t>(length)).starts_with(folder_.path())) {
+      ++seen;
+      EXPECT_TRUE(::fcntl(fd, F_GETFD) & FD_CLOEXEC) << name;
+    }
+  }
+  EXPECT_EQ(seen, 2);
+}
+
+TEST_F(PosixFileSystemTest, ErrorsNameTheCallTheFileAndTheReason) {
+  const auto missing = files_.open(path("f"), OpenMode::kRead);
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().message(), "open " + path("f") + ": No such file or directory");
+}
+
+TEST_F(PosixFileSystemTest, AWriteThatStopsHalfwayIsAnError) {
+  // A regular file that takes only the first bytes of a write: the size limit of this process.
+  auto file = files_.open(path("f"), OpenMode::kCreateNew);
+  ASSERT_TRUE(file);
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    ::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{1000, 1000};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    const Bytes block(600, Byte{7});
+    // The first call writes 1000 of 1200 bytes; the rest must become an error, not be forgotten.
+    const Status written = (*file)->write_at(0, {block, block});
+    ::_exit(!written && written.error().message().find("write ") == 0 ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ((*file)->size().value(), 1000u);
+}
+
+TEST_F(PosixFileSystemTest, ALockEndsWithTheProcessThatHeldIt) {
+  int ready[2], end[2];
+  ASSERT_EQ(::pipe(ready), 0);
+  ASSERT_EQ(::pipe(end), 0);
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    ::close(end[1]);
+    auto held = files_.lock(path("lock"));
+    [[maybe_unused]] const ssize_t told = ::write(ready[1], held ? "1" : "0", 1);
+    char byte;
+    [[maybe_unused]] const ssize_t woken = ::read(end[0], &byte, 1);
+    ::_exit(0);  // without releasing it
+  }
+  char locked = 0;
+  ASSERT_EQ(::read(ready[0], &locked, 1), 1);
+  EXPECT_EQ(locked, '1');
+  EXPECT_EQ(code_of(files_.lock(path("lock"))), Code::kConflict);
+  ::close(end[1]);
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(files_.lock(path("lock")));
+  for (const int fd : {ready[0], ready[1], end[0]}) ::close(fd);
+}
+
+}  // namespace
+}  // namespace holdfast
