@@ -1,0 +1,128 @@
+"""Runs clang-tidy over the compile database, skipping what has not changed.
+
+A file's result depends on its text, on that of every file of the project it includes, on the
+compile command, on the checks and on clang-tidy's version. Their digest names an empty file in the
+cache folder, written only when the run was clean; a file whose digest is there is not read again.
+Generated headers count by the .proto file that they come from.
+"""
+
+import argparse
+import concurrent.futures
+import hashlib
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
+KEPT_SECONDS = 30 * 24 * 3600  # a result not asked for in so long is removed
+
+
+class Sources:
+    """The project's files, each read once, and what they include."""
+
+    def __init__(self, root):
+        self.root = root
+        self.files = {}
+
+    def read(self, path):
+        """The text of a file and the paths it includes; None if the project has no such file."""
+        if path not in self.files:
+            source = self.root / re.sub(r"\.pb\.h$", ".proto", path)
+            if source.is_file():
+                text = source.read_text(encoding="utf-8")
+                self.files[path] = (text, INCLUDE.findall(text) if source.suffix != ".proto" else
+                                    [p.replace(".proto", ".pb.h")
+                                     for p in re.findall(r'^import "([^"]+)"', text, re.MULTILINE)])
+            else:
+                self.files[path] = None
+        return self.files[path]
+
+    def reach(self, path):
+        """`path` and all that it includes within the project, sorted."""
+        found, waiting = set(), [path]
+        while waiting:
+            current = waiting.pop()
+            entry = self.read(current)
+            if entry is None or current in found:
+                continue
+            found.add(current)
+            waiting.extend(entry[1])
+        return sorted(found)
+
+
+def digest_of(sources, path, command, common):
+    digest = hashlib.sha256(common)
+    digest.update(command.encode())
+    for reached in sources.reach(path):
+        digest.update(f"\0{reached}\0{sources.read(reached)[0]}".encode())
+    return digest.hexdigest()
+
+
+def configurations(root):
+    files = sorted(p for p in root.rglob(".clang-tidy") if "build" not in p.relative_to(root).parts)
+    return b"".join(str(p.relative_to(root)).encode() + p.read_bytes() for p in files)
+
+
+def lint(tool, database, path):
+    # The compiler's own warnings are g++'s work, and it knows options that clang does not.
+    run = subprocess.run(
+        [tool, "--quiet", "-p", database, "--extra-arg=-Wno-everything", str(path)],
+        capture_output=True, text=True, check=False)
+    return run.returncode == 0, run.stdout + ("" if run.returncode == 0 else run.stderr)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--database", required=True, help="folder of compile_commands.json")
+    parser.add_argument("--cache", required=True, type=pathlib.Path)
+    parser.add_argument("--clang-tidy", required=True)
+    arguments = parser.parse_args()
+
+    root = pathlib.Path.cwd()
+    build = (root / arguments.database).resolve()
+    version = subprocess.run([arguments.clang_tidy, "--version"], capture_output=True, check=True)
+    common = hashlib.sha256(version.stdout + configurations(root)).digest()
+    arguments.cache.mkdir(parents=True, exist_ok=True)
+
+    sources = Sources(root)
+    waiting, unchanged = {}, 0
+    for entry in json.loads((build / "compile_commands.json").read_text()):
+        file = pathlib.Path(entry["file"])
+        if build in file.parents:
+            continue  # generated
+        path = str(file.relative_to(root))
+        command = entry["command"].replace(str(root), "")
+        mark = arguments.cache / digest_of(sources, path, command, common)
+        if mark.exists():
+            mark.touch()
+            unchanged += 1
+        else:
+            waiting[path] = mark
+
+    failed, started = [], time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        runs = {pool.submit(lint, arguments.clang_tidy, str(build), path): path
+                for path in sorted(waiting)}
+        for run in concurrent.futures.as_completed(runs):
+            path = runs[run]
+            clean, output = run.result()
+            if clean:
+                waiting[path].touch()
+            else:
+                failed.append(path)
+                print(output.replace(f"{root}/", "").rstrip(), flush=True)
+
+    for mark in arguments.cache.iterdir():
+        if time.time() - mark.stat().st_mtime > KEPT_SECONDS:
+            mark.unlink()
+    print(f"clang-tidy: {len(waiting)} files read in {time.monotonic() - started:.0f} s, "
+          f"{unchanged} unchanged, {len(failed)} with findings")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
