@@ -1,0 +1,31 @@
+// Encoding of leaves, one entry at a time; used by the builder alone.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "agent/catalog_node.h"
+
+namespace holdfast::agent {
+
+// A catalog of 2^64 entries has fewer levels.
+constexpr std::uint32_t kMaxCatalogLevels = 16;
+
+class LeafEncoder {
+ public:
+  LeafEncoder();
+  ~LeafEncoder();
+  void add(const CatalogEntry& entry);
+  std::size_t entries() const;
+  std::size_t refs() const;
+  std::size_t approximate_bytes() const;
+  // The refs and the payload; the encoder is empty again.
+  std::pair<std::vector<ObjectId>, Bytes> take();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace holdfast::agent

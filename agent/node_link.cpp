@@ -1,0 +1,205 @@
+#include "agent/node_link.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace holdfast::agent {
+namespace {
+
+constexpr Duration kTick = std::chrono::milliseconds(250);
+constexpr unsigned kMostDoublings = 5;
+constexpr std::string_view kProgram = "holdfast 0.1.0";
+
+// The ids of Hellos; every other request has a larger one.
+constexpr std::uint64_t kHelloId = 1;
+
+}  // namespace
+
+NodeLink::NodeLink(format::CharterNode node, const RepositoryId& repository, EventLoop& loop,
+                   const Clock& clock, Random& random, LinkPolicy policy)
+    : node_(std::move(node)),
+      repository_(repository),
+      loop_(loop),
+      clock_(clock),
+      random_(random),
+      policy_(policy),
+      // Drawn, so that a reply to an earlier process at the same address is nobody's.
+      next_id_((random.uint64() >> 2) + kHelloId + 1),
+      hello_pause_(policy.first_resend) {}
+
+NodeLink::~NodeLink() {
+  *alive_ = false;
+  if (timer_) loop_.cancel(*timer_);
+}
+
+Status NodeLink::start(Dialer& dialer) {
+  started_ = last_heard_ = clock_.now();
+  auto channel =
+      dialer.dial(node_.address, [this](Message message) { receive(std::move(message)); });
+  if (!channel) {
+    state_ = State::kDown;
+    down_reason_ = channel.error();
+    return std::move(channel).error().with_context(node_.name);
+  }
+  channel_ = std::move(*channel);
+  send_hello();
+  return {};
+}
+
+void NodeLink::call(wire::RequestProto request, SharedBytes body, Done done) {
+  if (state_ == State::kDown) {
+    loop_.post([done = std::move(done), reason = down_reason_] { done(reason); });
+    return;
+  }
+  const std::uint64_t id = next_id_++;
+  request.set_id(id);
+  request.set_repository(repository_.str());
+  Call& call = calls_[id];
+  call = {std::move(request), std::move(body), std::move(done), clock_.now(), 0, 0};
+  unanswered_bytes_ += call.body.size();
+  if (state_ == State::kReady) {
+    if (calls_.size() == 1)
+      last_heard_ = clock_.now();  // silence counts from when something is due
+    transmit(id, call);
+  }
+  if (!timer_) arm(kTick);
+}
+
+void NodeLink::transmit(std::uint64_t id, Call& call) {
+  check(id == call.request.id(), "a call filed under another id");
+  call.sent = clock_.now();
+  call.serial = ++serial_;
+  channel_->send(wire::encode(call.request, call.body));
+}
+
+void NodeLink::send_hello() {
+  wire::RequestProto request;
+  request.set_id(kHelloId);
+  request.set_repository(repository_.str());
+  request.mutable_hello()->set_protocol(wire::kProtocolVersion);
+  request.mutable_hello()->set_program(std::string(kProgram));
+  channel_->send(wire::encode(request));
+  arm(jittered(hello_pause_));
+  const Duration most =
+      state_ == State::kDown ? policy_.probe_most : std::min<Duration>(kTick, policy_.probe_most);
+  hello_pause_ = std::min(2 * hello_pause_, most);
+}
+
+void NodeLink::receive(Message message) {
+  auto reply = wire::decode_reply(message.head);
+  if (!reply) return;  // a node that answers garbage has not answered
+  last_heard_ = clock_.now();
+  if (reply->id() == kHelloId)
+    welcome(*reply);
+  else if (state_ == State::kReady)
+    answer(std::move(*reply), std::move(message.body));
+}
+
+void NodeLink::welcome(const wire::ReplyProto& reply) {
+  if (reply.has_error()) {
+    // It is there, and refuses: nothing that waits can help.
+    if (state_ == State::kConnecting) fail(wire::error_of(reply));
+    return;
+  }
+  if (!reply.has_hello()) return;
+  const bool restarted = incarnation_ != reply.incarnation();
+  if (state_ == State::kReady && !restarted) return;
+  hello_ = reply.hello();
+  incarnation_ = reply.incarnation();
+  state_ = State::kReady;
+  hello_pause_ = policy_.first_resend;
+  for (auto& [id, call] : calls_) transmit(id, call);
+  arm(kTick);
+  if (changed_) changed_();
+}
+
+void NodeLink::answer(wire::ReplyProto reply, SharedBytes body) {
+  const std::shared_ptr<bool> alive = alive_;
+  if (reply.incarnation() != incarnation_) {
+    // Another life of the node than the one that greeted us: greet it, and let everybody know
+    // before they hear what it says.
+    incarnation_ = reply.incarnation();
+    if (changed_) changed_();
+    if (!*alive) return;
+  }
+  const auto found = calls_.find(reply.id());
+  if (found == calls_.end()) return;  // answered before: a repeated reply
+  Call call = std::move(found->second);
+  calls_.erase(found);
+  unanswered_bytes_ -= call.body.size();
+  highest_answered_ = std::max(highest_answered_, call.serial);
+  call.body = {};
+  if (!call.done) return;  // a ping
+  if (reply.has_error())
+    call.done(wire::error_of(reply));
+  else
+    call.done(Reply{std::move(reply), std::move(body)});
+}
+
+void NodeLink::tick() {
+  const Instant now = clock_.now();
+  if (state_ != State::kReady) {
+    if (state_ == State::kConnecting && now - started_ >= policy_.connect_timeout)
+      fail(Error(Code::kUnavailable,
+                 fmt::format("node {} ({}) does not answer", node_.name, node_.address.endpoint)));
+    send_hello();
+    return;
+  }
+  if (calls_.empty()) return;
+  if (now - last_heard_ >= policy_.silence) {
+    fail(Error(
+        Code::kUnavailable,
+        fmt::format("node {} ({}) stopped answering {} s ago", node_.name, node_.address.endpoint,
+                    std::chrono::duration_cast<std::chrono::seconds>(now - last_heard_).count())));
+    send_hello();
+    return;
+  }
+  for (auto& [id, call] : calls_) {
+    const Duration age = now - call.sent;
+    const Duration patience =
+        (call.serial < highest_answered_ ? policy_.overtaken_resend : policy_.resend) *
+        (1 << std::min(call.resends, kMostDoublings));
+    if (age < patience) continue;
+    ++call.resends;
+    transmit(id, call);
+  }
+  if (now - last_heard_ >= policy_.ping && now - last_ping_ >= policy_.ping) {
+    last_ping_ = now;
+    wire::RequestProto ping;
+    ping.mutable_ping();
+    call(std::move(ping), {}, nullptr);
+  }
+  arm(kTick);
+}
+
+void NodeLink::arm(Duration delay) {
+  if (timer_) loop_.cancel(*timer_);
+  timer_ = loop_.after(delay, [this] {
+    timer_.reset();
+    tick();
+  });
+}
+
+void NodeLink::fail(Error reason) {
+  state_ = State::kDown;
+  down_reason_ = reason;
+  hello_pause_ = kTick;
+  unanswered_bytes_ = 0;
+  const std::shared_ptr<bool> alive = alive_;
+  for (auto& [id, call] : std::exchange(calls_, {})) {
+    if (call.done) call.done(reason);
+    if (!*alive) return;
+  }
+  if (changed_) changed_();
+}
+
+Duration NodeLink::jittered(Duration delay) {
+  // Between half and one and a half of it, so that many agents do not come back at once.
+  return delay / 2 + Duration(static_cast<std::int64_t>(
+                         random_.below(static_cast<std::uint64_t>(delay.count()) + 1)));
+}
+
+}  // namespace holdfast::agent
