@@ -1,0 +1,62 @@
+#include "agent/change_detector.h"
+
+#include <utility>
+
+namespace holdfast::agent {
+
+ChangeDetector::ChangeDetector(EntryStream& scan, CatalogFileReader* previous, UnixTime began)
+    : scan_(scan), began_(began) {
+  if (previous == nullptr) return;
+  previous_.emplace(*previous);
+  if (auto first = previous_->next())
+    current_ = *first;
+  else
+    previous_.reset();
+}
+
+// The earlier entry of this path, null if there was none; goes forward only.
+CatalogEntry* ChangeDetector::earlier(const std::string& path) {
+  while (current_ != nullptr) {
+    const auto order = compare_paths(current_->entry.path, path);
+    if (order == 0) return current_;
+    if (order > 0) return nullptr;
+    auto next = previous_->next();
+    current_ = next ? *next : nullptr;
+  }
+  return nullptr;
+}
+
+bool ChangeDetector::unchanged(const Entry& now, const Entry& then) const {
+  const auto not_after = [&](const Timestamp& time) {
+    return time.seconds * 1'000'000'000 + time.nanoseconds < began_.nanoseconds;
+  };
+  return now.mode == then.mode && now.size == then.size && now.mtime == then.mtime &&
+         now.ctime == then.ctime && now.inode == then.inode && now.device == then.device &&
+         now.uid == then.uid && now.gid == then.gid && now.links == then.links &&
+         then.condition == EntryCondition::kWhole && not_after(now.ctime) && not_after(now.mtime);
+}
+
+Result<std::vector<PlannedEntry>> ChangeDetector::next() {
+  HOLDFAST_ASSIGN(auto entries, scan_.next());
+  std::vector<PlannedEntry> planned;
+  planned.reserve(entries.size());
+  for (Entry& entry : entries) {
+    PlannedEntry& plan = planned.emplace_back();
+    CatalogEntry* then = earlier(entry.path);
+    if (then != nullptr && unchanged(entry, then->entry)) {
+      plan.kind = PlannedEntry::Kind::kUnchanged;
+      plan.entry = std::move(*then);
+      // Its path is what the search for the next one compares with.
+      then->entry.path = plan.entry.entry.path;
+      continue;
+    }
+    if (then != nullptr) {
+      plan.kind = PlannedEntry::Kind::kChanged;
+      if (!then->content.lists) plan.earlier_refs = then->content.refs;
+    }
+    plan.entry.entry = std::move(entry);
+  }
+  return planned;
+}
+
+}  // namespace holdfast::agent
