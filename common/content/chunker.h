@@ -34,7 +34,8 @@ class Chunker {
   Chunker(const std::array<std::uint64_t, 256>& gear, ChunkingParameters parameters);
   std::array<std::uint64_t, 256> gear_;
   ChunkingParameters parameters_;
-  std::uint64_t strict_mask_, loose_mask_;
+  // A hash below its limit ends a chunk: the same as highest bits that are all zero.
+  std::uint64_t strict_limit_, loose_limit_;
 };
 
 }  // namespace holdfast::content
