@@ -27,7 +27,7 @@ endif()
 add_custom_target(holdfast_generated)
 
 # holdfast_library(NAME DEPENDS lib...): the static library of this folder, from all its .cpp files.
-# The tests find it in the global list by its name: holdfast_agent, holdfast_agent_tree.
+# The tests find it in a global list.
 function(holdfast_library name)
   cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)

@@ -68,9 +68,10 @@ template <typename T>
 class [[nodiscard]] Result {
  public:
   using value_type = T;
-  Result(T value)
-      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit by design
-  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT
+  // NOLINTBEGIN(google-explicit-constructor): `return value;` and `return error;` are the point.
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
+  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
+  // NOLINTEND(google-explicit-constructor)
 
   bool has_value() const { return state_.index() == 0; }
   explicit operator bool() const { return has_value(); }
@@ -140,6 +141,8 @@ using Status = Result<void>;
       return std::move(holdfast_status_).error().with_context(context); \
   } while (false)
 
+// NOLINTBEGIN(bugprone-macro-parentheses): a target is a declaration, which takes none.
+//
 // HOLDFAST_ASSIGN(auto x, f()): x becomes the value, or the function returns the error.
 #define HOLDFAST_ASSIGN(target, expression) \
   HOLDFAST_ASSIGN_(target, expression, HOLDFAST_CONCAT(holdfast_result_, __LINE__))
@@ -153,3 +156,4 @@ using Status = Result<void>;
   auto result = (expression);                                          \
   if (!result) return std::move(result).error().with_context(context); \
   target = std::move(result).value()
+// NOLINTEND(bugprone-macro-parentheses)

@@ -1,7 +1,6 @@
-// The body is the payloads, then `length u32` for each object: behind them, so that what was gathered
-// need not be moved. It is compressed as one piece,
-// padded with zeros to a size that says little, sealed in place, and signed: one buffer from here
-// to every node's socket.
+// The body is the payloads, then `length u32` for each object: behind them, so that what was
+// gathered need not be moved. It is compressed as one piece, padded with zeros to a size that says
+// little, sealed in place, and signed: one buffer from here to every node's socket.
 #include "common/format/frame_sealer.h"
 
 #include <bit>

@@ -1,8 +1,8 @@
 """Runs one end-to-end test, tests/e2e/NAME_test.sh or .py, where it can disturb no other.
 
 The test's working directory, HOME and TMPDIR are a fresh folder, removed afterwards. Processes that
-the test leaves behind are ended, and fail it: a test stops what it starts. The test takes ports that
-the system picks (port 0) and finds the programs through HOLDFAST_BIN.
+the test leaves behind are ended, and fail it: a test stops what it starts. The test takes ports
+that the system picks (port 0) and finds the programs through HOLDFAST_BIN.
 """
 
 import ctypes
@@ -17,6 +17,7 @@ import time
 
 PR_SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>: orphans below us become our children
 GRACE_SECONDS = 5.0  # how long a process that was told to stop may take, before it counts as left
+MOST_SECONDS = 170  # below CTest's limit, which would end this script and leave all else behind
 
 
 def children():
@@ -69,13 +70,20 @@ def main():
     environment.update(HOME=str(folder), TMPDIR=str(folder), LC_ALL="C.UTF-8",
                        HOLDFAST_BIN=os.environ["HOLDFAST_BIN"],
                        HOLDFAST_E2E=str(script.parent), PYTHONDONTWRITEBYTECODE="1")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        result = subprocess.run([*interpreter, str(script), *sys.argv[2:]], cwd=folder,
-                                env=environment, stdin=subprocess.DEVNULL, check=False).returncode
+        try:
+            result = subprocess.run([*interpreter, str(script), *sys.argv[2:]], cwd=folder,
+                                    env=environment, stdin=subprocess.DEVNULL, check=False,
+                                    timeout=MOST_SECONDS).returncode
+        except subprocess.TimeoutExpired:
+            print(f"{script.name} did not end in {MOST_SECONDS} s", file=sys.stderr)
+            result = 124
         for process, command in end_leftovers().items():
             print(f"left running, now killed: {process} {command}", file=sys.stderr)
             result = result or 1
     finally:
+        end_leftovers()
         # A test may leave folders that cannot be entered, to see how the programs take it.
         for parent, _, _ in os.walk(folder):
             if not os.path.islink(parent):

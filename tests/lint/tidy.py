@@ -18,6 +18,7 @@ import sys
 import time
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
+FINDING = re.compile(r"^(?=\S+:\d+:\d+: (?:warning|error): )", re.MULTILINE)
 KEPT_SECONDS = 30 * 24 * 3600  # a result not asked for in so long is removed
 
 
@@ -68,11 +69,12 @@ def configurations(root):
 
 
 def lint(tool, database, path):
-    # The compiler's own warnings are g++'s work, and it knows options that clang does not.
-    run = subprocess.run(
-        [tool, "--quiet", "-p", database, "--extra-arg=-Wno-everything", str(path)],
-        capture_output=True, text=True, check=False)
-    return run.returncode == 0, run.stdout + ("" if run.returncode == 0 else run.stderr)
+    """The findings in one file and the headers it includes: texts, each with its notes."""
+    run = subprocess.run([tool, "--quiet", "-p", database, str(path)],
+                         capture_output=True, text=True, check=False)
+    if run.returncode == 0:
+        return []
+    return FINDING.split(run.stdout)[1:] or [run.stdout + run.stderr]
 
 
 def main():
@@ -103,24 +105,27 @@ def main():
         else:
             waiting[path] = mark
 
-    failed, started = [], time.monotonic()
+    # What is wrong with a header is found from each file that includes it, and said once.
+    said, failed, started = set(), 0, time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         runs = {pool.submit(lint, arguments.clang_tidy, str(build), path): path
                 for path in sorted(waiting)}
         for run in concurrent.futures.as_completed(runs):
             path = runs[run]
-            clean, output = run.result()
-            if clean:
+            findings = set(run.result())
+            if not findings:
                 waiting[path].touch()
-            else:
-                failed.append(path)
-                print(output.replace(f"{root}/", "").rstrip(), flush=True)
+                continue
+            failed += 1
+            for finding in sorted(findings - said):
+                print(finding.replace(f"{root}/", "").rstrip(), flush=True)
+            said |= findings
 
     for mark in arguments.cache.iterdir():
         if time.time() - mark.stat().st_mtime > KEPT_SECONDS:
             mark.unlink()
     print(f"clang-tidy: {len(waiting)} files read in {time.monotonic() - started:.0f} s, "
-          f"{unchanged} unchanged, {len(failed)} with findings")
+          f"{unchanged} unchanged, {failed} with findings")
     return 1 if failed else 0
 
 
