@@ -1,7 +1,6 @@
-// The body is the payloads, then `length u32` for each object: behind them, so that what was gathered
-// need not be moved. It is compressed as one piece,
-// padded with zeros to a size that says little, sealed in place, and signed: one buffer from here
-// to every node's socket.
+// The body is the payloads, then `length u32` for each object: behind them, so that what was
+// gathered need not be moved. It is compressed as one piece, padded with zeros to a size that says
+// little, sealed in place, and signed: one buffer from here to every node's socket.
 #include "common/format/frame_sealer.h"
 
 #include <bit>
@@ -23,6 +22,10 @@ ByteView bytes_of(const std::vector<ObjectId>& ids) {
 }  // namespace
 
 void FrameContent::add(const ObjectId& id, std::span<const ObjectId> refs, ByteView payload) {
+  check(ids_.size() < kMaxFrameObjects && refs_.size() + refs.size() <= kMaxFrameRefs,
+        "more objects than a frame may have");
+  check(payload.size() <= kMaxObjectPayload && refs.size() <= kMaxObjectRefs,
+        "an object larger than any may be");
   ids_.push_back(id);
   lengths_.push_back(static_cast<std::uint32_t>(payload.size()));
   if (role_ == FrameRole::kMetadata) {
