@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "common/crypto/aead.h"
 #include "common/format/charter.pb.h"
+#include "common/format/field_scan.h"
 #include "common/format/frame.h"
+#include "common/format/run_key.h"
 #include "common/format/signed_body.h"
 
 namespace holdfast::format {
@@ -14,8 +17,8 @@ namespace {
 
 constexpr std::uint32_t kFormatVersion = 1;
 constexpr std::string_view kContext = "holdfast v1 charter";
-constexpr std::size_t kMaxNodes = 64;
-constexpr std::size_t kMaxAgents = 10'000;
+// One field a node, one an agent, and room for the others.
+constexpr std::size_t kMaxFields = kMaxCharterNodes + kMaxCharterAgents + 64;
 
 Error corrupt(std::string_view what) {
   return Error(Code::kCorrupt, fmt::format("charter: {}", what));
@@ -83,17 +86,41 @@ Result<CharterAgent> agent_from(const AgentProto& proto) {
   return agent;
 }
 
+template <typename Member>
+bool any_twice(const std::vector<Member>& members) {
+  std::set<decltype(Member::id)> ids;
+  for (const Member& member : members) ids.insert(member.id);
+  return ids.size() != members.size();
+}
+
+// Everything has its size; what is left is whether it can be worked with.
+Status check_values(const Charter& charter) {
+  // A node named twice would be counted as two copies.
+  if (any_twice(charter.nodes)) return corrupt("it names a node twice");
+  if (any_twice(charter.agents)) return corrupt("it names an agent twice");
+  if (charter.write_quorum == 0 || charter.write_quorum > charter.nodes.size())
+    return corrupt("its write quorum does not fit its nodes");
+  if (charter.compression_level < -5 || charter.compression_level > 19)
+    return corrupt("its compression level is out of range");
+  if (!content::Chunker::create(crypto::SecretKey(), charter.chunking))
+    return corrupt("its average chunk size is out of range");
+  if (!is_usable(charter.encryption_key)) return corrupt("its encryption key is of low order");
+  return {};
+}
+
 Result<Charter> from_proto(const CharterProto& proto) {
   if (proto.format_version() != kFormatVersion)
     return Error(Code::kUnsupportedVersion,
                  fmt::format("charter: format version {} is not known to this program",
                              proto.format_version()));
-  if (static_cast<std::size_t>(proto.nodes_size()) > kMaxNodes ||
-      static_cast<std::size_t>(proto.agents_size()) > kMaxAgents)
+  if (static_cast<std::size_t>(proto.nodes_size()) > kMaxCharterNodes ||
+      static_cast<std::size_t>(proto.agents_size()) > kMaxCharterAgents)
     return corrupt("more nodes or agents than it may have");
   Charter charter;
   charter.version = proto.version();
   if (charter.version == 0) return corrupt("its version is zero");
+  if ((charter.version == 1) != proto.previous().empty())
+    return corrupt("the first charter has no previous one, every other has");
   HOLDFAST_TRY(read_array(charter.admin_key, proto.admin_key(), "its admin key"));
   if (!proto.previous().empty()) {
     charter.previous.emplace();
@@ -112,12 +139,8 @@ Result<Charter> from_proto(const CharterProto& proto) {
     HOLDFAST_ASSIGN(auto parsed, agent_from(agent));
     charter.agents.push_back(std::move(parsed));
   }
-  if (charter.nodes.empty() || charter.write_quorum == 0 ||
-      charter.write_quorum > charter.nodes.size())
-    return corrupt("its write quorum does not fit its nodes");
-  if (charter.compression_level < -5 || charter.compression_level > 19)
-    return corrupt("its compression level is out of range");
   HOLDFAST_TRY(read_array(charter.vault_digest.bytes, proto.vault_digest(), "the vault's digest"));
+  HOLDFAST_TRY(check_values(charter));
   return charter;
 }
 
@@ -130,6 +153,20 @@ Result<CharterRecordProto> parse_record(ByteView record) {
     return corrupt("malformed");
   return proto;
 }
+
+// Protobuf leaves its strings where they were; these are wiped.
+struct WipedSecretsProto {
+  VaultSecretsProto proto;
+  WipedSecretsProto() = default;
+  WipedSecretsProto(const WipedSecretsProto&) = delete;
+  WipedSecretsProto& operator=(const WipedSecretsProto&) = delete;
+  ~WipedSecretsProto() {
+    for (std::string* secret : {proto.mutable_encryption_key(), proto.mutable_admin_seed(),
+                                proto.mutable_id_key(), proto.mutable_chunking_key(),
+                                proto.mutable_owner_seed(), proto.mutable_owner_curve_key()})
+      crypto::wipe({reinterpret_cast<Byte*>(secret->data()), secret->size()});
+  }
+};
 
 }  // namespace
 
@@ -164,7 +201,8 @@ VaultSecrets VaultSecrets::generate(Random& random, crypto::SecretKey owner_curv
 
 Result<Bytes> seal_vault(const VaultSecrets& secrets, std::string_view passphrase, Random& random,
                          const crypto::ScryptCost& cost) {
-  VaultSecretsProto inner;
+  WipedSecretsProto wiped;
+  VaultSecretsProto& inner = wiped.proto;
   inner.set_encryption_key(to_string(secrets.encryption_key.view()));
   inner.set_admin_seed(to_string(secrets.admin_seed.view()));
   inner.set_id_key(to_string(secrets.id_key.view()));
@@ -191,16 +229,23 @@ Result<Bytes> seal_vault(const VaultSecrets& secrets, std::string_view passphras
 
 Result<VaultSecrets> open_vault(ByteView vault, std::string_view passphrase) {
   VaultProto proto;
-  if (!proto.ParseFromArray(vault.data(), static_cast<int>(vault.size())) ||
+  if (vault.size() > kMaxCharterSize ||
+      !proto.ParseFromArray(vault.data(), static_cast<int>(vault.size())) ||
       proto.sealed().size() < crypto::kTagSize)
     return Error(Code::kCorrupt, "vault: malformed");
   const crypto::ScryptCost cost{proto.scrypt_n(), proto.scrypt_r(), proto.scrypt_p()};
-  HOLDFAST_ASSIGN_OR(const auto key, crypto::stretch(passphrase, as_bytes(proto.salt()), cost),
-                     "vault");
+  const auto stretched = crypto::stretch(passphrase, as_bytes(proto.salt()), cost);
+  if (!stretched) {
+    // Costs that nobody may ask for are the vault's fault, not the caller's.
+    const Error& error = stretched.error();
+    const bool costs = error.code() == Code::kInvalidArgument;
+    return Error(costs ? Code::kCorrupt : error.code(), error.message()).with_context("vault");
+  }
   Bytes plain(proto.sealed().size() - crypto::kTagSize);
-  if (!crypto::Aes256Gcm(key).open(0, vault_aad(), as_bytes(proto.sealed()), plain))
+  if (!crypto::Aes256Gcm(*stretched).open(0, vault_aad(), as_bytes(proto.sealed()), plain))
     return Error(Code::kWrongPassphrase, "the passphrase does not open this repository");
-  VaultSecretsProto inner;
+  WipedSecretsProto wiped;
+  VaultSecretsProto& inner = wiped.proto;
   const bool parsed = inner.ParseFromArray(plain.data(), static_cast<int>(plain.size()));
   crypto::wipe(plain);
   VaultSecrets secrets;
@@ -233,6 +278,8 @@ SignedCharter sign_charter(Charter charter, ByteView vault, const crypto::Secret
 
 Result<SignedCharter> parse_charter(ByteView record, const RepositoryId& repository) {
   HOLDFAST_ASSIGN(const CharterRecordProto proto, parse_record(record));
+  if (!has_at_most_fields(as_bytes(proto.body()), kMaxFields))
+    return corrupt("malformed, or more nodes and agents than it may have");
   CharterProto body;
   if (!body.ParseFromString(proto.body())) return corrupt("malformed");
   HOLDFAST_ASSIGN(Charter charter, from_proto(body));

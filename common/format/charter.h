@@ -20,6 +20,8 @@
 namespace holdfast::format {
 
 constexpr std::size_t kMaxCharterSize = 4 << 20;
+constexpr std::size_t kMaxCharterNodes = 64;
+constexpr std::size_t kMaxCharterAgents = 10'000;
 
 enum Role : std::uint32_t {
   kAppend = 1,  // adds objects and its own snapshots
@@ -48,7 +50,7 @@ struct CharterAgent {
 struct Charter {
   std::uint64_t version = 1;
   crypto::VerifyKey admin_key{};
-  std::optional<Sha256> previous;
+  std::optional<Sha256> previous;  // absent exactly when version is 1
   UnixTime created;
   crypto::PublicKey encryption_key{};
   std::uint32_t write_quorum = 1;
@@ -82,7 +84,8 @@ struct VaultSecrets {
 // Seals the secrets under the stretched passphrase with a fresh salt: a serialized VaultProto.
 Result<Bytes> seal_vault(const VaultSecrets& secrets, std::string_view passphrase, Random& random,
                          const crypto::ScryptCost& cost = {});
-// kWrongPassphrase, kCorrupt. Blocks for about 0.6 s.
+// kWrongPassphrase, kCorrupt (costs that are not allowed, too), kResourceExhausted. Blocks for
+// about 0.6 s.
 Result<VaultSecrets> open_vault(ByteView vault, std::string_view passphrase);
 
 struct SignedCharter {
@@ -91,10 +94,12 @@ struct SignedCharter {
   Bytes record;   // CharterRecordProto with the vault: what nodes store and readers are given
 };
 
-// Signs with the admin key of `secrets`; charter.vault_digest and admin_key are set here.
+// Signs with the admin key; charter.vault_digest and admin_key are set here. What parse_charter
+// would refuse is signed all the same: who changed a charter parses the outcome before it is sent.
 SignedCharter sign_charter(Charter charter, ByteView vault, const crypto::SecretKey& admin_seed);
-// Checks grammar, limits, the signature, that it belongs to `repository` and that the vault, where
-// present, is the one it names. kCorrupt, kForged, kUnsupportedVersion.
+// Checks grammar, limits (no node or agent twice, a quorum that fits, chunking that exists), the
+// signature, that it belongs to `repository` and that the vault, where present, is the one it
+// names. kCorrupt, kForged, kUnsupportedVersion.
 Result<SignedCharter> parse_charter(ByteView record, const RepositoryId& repository);
 // The vault of a record, empty if it was stripped.
 Result<Bytes> vault_of(ByteView record);

@@ -5,6 +5,8 @@
 #include "common/base/endian.h"
 #include "common/content/checksum.h"
 #include "common/format/credential.pb.h"
+#include "common/format/field_scan.h"
+#include "common/format/run_key.h"
 
 namespace holdfast::format {
 namespace {
@@ -15,6 +17,8 @@ constexpr std::string_view kEnd = "-----END HOLDFAST CREDENTIAL-----";
 constexpr std::string_view kInvitePrefix = "holdfast-invite-1.";
 constexpr std::size_t kMaxText = 1 << 20;
 constexpr std::size_t kLineLength = 64;
+// One field a node, and room for the others.
+constexpr std::size_t kMaxFields = kMaxCharterNodes + 64;
 
 Error corrupt(std::string_view what) { return Error(Code::kCorrupt, std::string(what)); }
 
@@ -70,6 +74,14 @@ Status check_version(std::uint32_t version, std::string_view what) {
                            what, version));
 }
 
+Result<CredentialProto> parse_proto(const std::string& payload, std::string_view what) {
+  CredentialProto proto;
+  if (!has_at_most_fields(as_bytes(payload), kMaxFields) || !proto.ParseFromString(payload))
+    return corrupt(fmt::format("{}: malformed", what));
+  HOLDFAST_TRY(check_version(proto.version(), what));
+  return proto;
+}
+
 }  // namespace
 
 std::string encode_credential(const Credential& credential) {
@@ -96,16 +108,15 @@ std::string encode_credential(const Credential& credential) {
 Result<Credential> parse_credential(std::string_view text) {
   if (text.size() > kMaxText) return corrupt("credential: larger than any may be");
   const auto begin = text.find(kBegin);
+  if (begin != std::string_view::npos) text.remove_prefix(begin + kBegin.size());
   const auto end = text.find(kEnd);
-  if (begin == std::string_view::npos || end == std::string_view::npos || end < begin)
+  if (begin == std::string_view::npos || end == std::string_view::npos)
     return corrupt("credential: this is not a Holdfast credential file");
   std::string block;
-  for (const char c : text.substr(begin + kBegin.size(), end - begin - kBegin.size()))
+  for (const char c : text.substr(0, end))
     if (c != '\n' && c != '\r' && c != ' ' && c != '\t') block += c;
   HOLDFAST_ASSIGN(const std::string payload, dearmor(block, "credential"));
-  CredentialProto proto;
-  if (!proto.ParseFromString(payload)) return corrupt("credential: malformed");
-  HOLDFAST_TRY(check_version(proto.version(), "credential"));
+  HOLDFAST_ASSIGN(const CredentialProto proto, parse_proto(payload, "credential"));
   Credential credential;
   credential.name = proto.name();
   credential.roles = proto.roles();
@@ -120,6 +131,8 @@ Result<Credential> parse_credential(std::string_view text) {
             take(writer.id_key, proto.id_key()) && take(writer.chunking_key, proto.chunking_key());
   }
   if (!whole) return corrupt("credential: a field is missing or has another size");
+  if (!is_usable(credential.encryption_key))
+    return corrupt("credential: its encryption key is of low order");
   return credential;
 }
 
@@ -136,10 +149,9 @@ Result<Invite> parse_invite(std::string_view text) {
   if (text.size() > kMaxText || !text.starts_with(kInvitePrefix))
     return corrupt("invite: this is not what `holdfast-node invite` prints");
   HOLDFAST_ASSIGN(const std::string payload, dearmor(text.substr(kInvitePrefix.size()), "invite"));
-  CredentialProto proto;
-  if (!proto.ParseFromString(payload)) return corrupt("invite: malformed");
-  HOLDFAST_TRY(check_version(proto.version(), "invite"));
+  HOLDFAST_ASSIGN(const CredentialProto proto, parse_proto(payload, "invite"));
   Invite invite;
+  if (!proto.repository().empty()) return corrupt("invite: this is a credential");
   if (proto.nodes_size() != 1 || !take_node(invite.node, proto.nodes(0)) ||
       !take(invite.curve_secret, proto.curve_secret()))
     return corrupt("invite: a field is missing or has another size");

@@ -41,6 +41,8 @@ Result<Prelude> decode_prelude(ByteView bytes) {
   for (std::size_t i = 20; i < kFrameChecksumOffset; ++i)
     if (bytes[i] != 0) return corrupt("reserved bytes are not zero");
   if (prelude.total() > kMaxFrameSize) return corrupt("longer than any frame may be");
+  if (prelude.header_length > kMaxFrameHeaderSize)
+    return corrupt("its header is longer than any may be");
   if (prelude.body_length < kFrameBodyHeadSize + crypto::kTagSize)
     return corrupt("its body is too short");
   return prelude;
@@ -64,7 +66,7 @@ Result<FrameHeader> decode_header(FrameRole role, ByteView bytes) {
   FrameHeaderProto proto;
   if (!proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
     return corrupt("malformed header");
-  FrameHeader header{};
+  FrameHeader header;
   header.role = role;
   HOLDFAST_TRY(read_id(header.agent, proto.agent(), "agent"));
   HOLDFAST_TRY(read_id(header.repository, proto.repository(), "repository"));

@@ -27,7 +27,8 @@ constexpr std::size_t kFrameSignatureSize = 64;
 constexpr std::size_t kMaxFramePlaintext = std::size_t{72} << 20;  // one 64 MiB chunk and its table
 constexpr std::size_t kMaxFrameSize = std::size_t{80} << 20;
 constexpr std::size_t kMaxFrameObjects = 1 << 16;
-constexpr std::size_t kMaxFrameRefs = 1 << 20;
+constexpr std::size_t kMaxFrameRefs = 1 << 17;
+constexpr std::size_t kMaxFrameHeaderSize = std::size_t{8} << 20;  // more than both lists take
 
 enum class FrameRole : std::uint8_t { kData = 1, kMetadata = 2 };
 
@@ -44,12 +45,17 @@ struct FrameObject {
   std::span<const ObjectId> refs;  // into FrameHeader::refs
 };
 
+// Move-only: the spans of `objects` point into `refs`, and go with it.
 struct FrameHeader {
-  FrameRole role;
+  FrameHeader() = default;
+  FrameHeader(FrameHeader&&) = default;
+  FrameHeader& operator=(FrameHeader&&) = default;
+
+  FrameRole role = FrameRole::kData;
   RepositoryId repository;
   AgentId agent;
   RunEnvelope envelope;
-  std::uint64_t number;
+  std::uint64_t number = 0;
   std::vector<FrameObject> objects;
   std::vector<ObjectId> refs;
 };

@@ -25,7 +25,7 @@ struct OpenedFrame {
   const OpenedObject* find(const ObjectId& id) const;
 };
 
-// Not thread-safe: one per thread.
+// Not thread-safe: one per thread. The private key must outlive it.
 class FrameOpener {
  public:
   FrameOpener(const RepositoryId& repository, const crypto::SecretKey& repository_private_key,

@@ -22,6 +22,10 @@ ByteView bytes_of(const std::vector<ObjectId>& ids) {
 }  // namespace
 
 void FrameContent::add(const ObjectId& id, std::span<const ObjectId> refs, ByteView payload) {
+  check(ids_.size() < kMaxFrameObjects && refs_.size() + refs.size() <= kMaxFrameRefs,
+        "more objects than a frame may have");
+  check(payload.size() <= kMaxObjectPayload && refs.size() <= kMaxObjectRefs,
+        "an object larger than any may be");
   ids_.push_back(id);
   lengths_.push_back(static_cast<std::uint32_t>(payload.size()));
   if (role_ == FrameRole::kMetadata) {

@@ -12,14 +12,24 @@
 namespace holdfast::format {
 
 constexpr std::size_t kTargetFramePlaintext = 1 << 20;
+constexpr std::size_t kMaxObjectPayload = std::size_t{64} << 20;
+constexpr std::size_t kMaxObjectRefs = 1 << 16;
 
 // The objects of one frame to be, all of one role. Reusable: clear() keeps the memory.
 class FrameContent {
  public:
   explicit FrameContent(FrameRole role) : role_(role) {}
+  // Aborts beyond the limits of a frame, which who asks full() never meets. An object has at most
+  // 64 MiB of payload and 64 Ki refs; data has no refs.
   void add(const ObjectId& id, std::span<const ObjectId> refs, ByteView payload);
   bool empty() const { return ids_.empty(); }
-  bool full() const { return payload_.size() >= kTargetFramePlaintext; }
+  // Counts what a frame carries for each object beside its payload (its id, its length and its
+  // refs), so that many tiny objects fill a frame, too, long before they reach its limits.
+  bool full() const {
+    return payload_.size() + ids_.size() * (ObjectId::kSize + sizeof(std::uint32_t)) +
+               refs_.size() * ObjectId::kSize >=
+           kTargetFramePlaintext;
+  }
   std::size_t plaintext_bytes() const { return payload_.size(); }
   std::span<const ObjectId> ids() const { return ids_; }
   FrameRole role() const { return role_; }
@@ -36,7 +46,7 @@ class FrameContent {
 };
 
 // One worker's sealing of one run. Not thread-safe: one per thread, all of a run sharing its
-// counter.
+// counter. `agent` and `counter` must outlive it.
 class FrameSealer {
  public:
   FrameSealer(const RunKeys& run, const RepositoryId& repository, const crypto::SigningKey& agent,

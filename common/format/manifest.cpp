@@ -61,6 +61,16 @@ Result<Id> id_from(const std::string& bytes, std::string_view what) {
 
 }  // namespace
 
+Status check_size(const SnapshotDetail& detail) {
+  // What is beside the detail takes less than 1 KiB; the figures in it may still grow.
+  constexpr std::size_t kMaxDetailSize = kMaxManifestSize - (4 << 10);
+  if (const std::size_t size = encode_detail(detail).size(); size > kMaxDetailSize)
+    return Error(
+        Code::kInvalidArgument,
+        fmt::format("host, paths and tags take {} bytes of a snapshot's {}", size, kMaxDetailSize));
+  return {};
+}
+
 SignedManifest sign_manifest(Manifest manifest, const SnapshotDetail& detail, const RunKeys& run,
                              const crypto::SigningKey& agent) {
   manifest.envelope = run.envelope;

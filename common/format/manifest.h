@@ -45,6 +45,10 @@ struct SignedManifest {
   Bytes bytes;  // SignedProto: what is sent and stored
 };
 
+// kInvalidArgument if the detail is so long that its manifest would be refused: asked before a
+// backup begins, since paths and tags are the user's.
+Status check_size(const SnapshotDetail& detail);
+
 // Seals the detail under run.detail_key and signs. A run seals one detail: a second call with other
 // detail would use a nonce twice, so sign_again() takes the sealed bytes as they are.
 SignedManifest sign_manifest(Manifest manifest, const SnapshotDetail& detail, const RunKeys& run,

@@ -1,5 +1,7 @@
 #include "common/format/object.h"
 
+#include "common/base/endian.h"
+
 namespace holdfast::format {
 
 ObjectId ObjectIdentifier::identify(ObjectKind kind, std::span<const ObjectId> refs,

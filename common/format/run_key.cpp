@@ -25,11 +25,16 @@ RunKeys expand(const crypto::SecretKey& agreed, const crypto::PublicKey& ephemer
 
 }  // namespace
 
+bool is_usable(const crypto::PublicKey& repository_key) {
+  // X25519 clears a scalar's low bits, so any scalar meets all points of low order.
+  return crypto::agree(crypto::SecretKey(), repository_key).has_value();
+}
+
 RunKeys begin_run(Random& random, const RepositoryId& repository,
                   const crypto::PublicKey& repository_key) {
   const crypto::SecretKey ephemeral = crypto::SecretKey::generate(random);
   auto agreed = crypto::agree(ephemeral, repository_key);
-  check(agreed.has_value(), "the repository's public key is a point of low order");
+  check(agreed.has_value(), "a run for a public key of low order");
   return expand(*agreed, crypto::public_key(ephemeral), repository_key, repository);
 }
 

@@ -18,7 +18,10 @@ struct RunKeys {
   RunEnvelope envelope;
 };
 
-// For a writer: a fresh run.
+// False for a point of low order, on which nothing can be agreed. Who parses a repository's public
+// key asks, so that begin_run() is only given good ones.
+bool is_usable(const crypto::PublicKey& repository_key);
+// For a writer: a fresh run. Aborts if the key is not usable.
 RunKeys begin_run(Random& random, const RepositoryId& repository,
                   const crypto::PublicKey& repository_key);
 // For a reader. kForged if the commitment does not match: the frame was not sealed for this

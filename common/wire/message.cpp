@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "common/format/field_scan.h"
+
 namespace holdfast::wire {
 namespace {
 
@@ -16,10 +18,27 @@ Message encode_any(const Proto& proto, SharedBytes body) {
   return {std::move(head), std::move(body)};
 }
 
+// Whether an envelope and the messages in it have few enough fields; it is asked before anything is
+// made of them. All fields from the third on are messages, in requests and in replies.
+bool is_bounded(ByteView head) {
+  constexpr std::uint32_t kFirstMessageField = 3;
+  std::size_t count = 0;
+  format::FieldScan fields(head);
+  while (const auto field = fields.next()) {
+    if (++count > kMaxFieldsPerHead) return false;
+    if (!field->is_delimited || field->number < kFirstMessageField) continue;
+    format::FieldScan inner(field->content);
+    while (inner.next())
+      if (++count > kMaxFieldsPerHead) return false;
+    if (inner.malformed()) return false;
+  }
+  return !fields.malformed();
+}
+
 template <typename Proto>
 Result<Proto> decode_any(ByteView head, std::string_view what) {
   Proto proto;
-  if (head.size() > kMaxHeadSize ||
+  if (head.size() > kMaxHeadSize || !is_bounded(head) ||
       !proto.ParseFromArray(head.data(), static_cast<int>(head.size())))
     return malformed(what);
   return proto;
@@ -40,12 +59,13 @@ Result<ReplyProto> decode_reply(ByteView head) { return decode_any<ReplyProto>(h
 
 void set_error(ReplyProto& reply, const Error& error) {
   reply.mutable_error()->set_code(std::string(name(error.code())));
-  reply.mutable_error()->set_message(error.message());
+  reply.mutable_error()->set_message(error.message().substr(0, kMaxErrorMessage));
+  reply.clear_what();
 }
 
 Error error_of(const ReplyProto& reply) {
   return Error(code_from_name(reply.error().code()).value_or(Code::kIo),
-               printable(reply.error().message()));
+               printable(std::string_view(reply.error().message()).substr(0, kMaxErrorMessage)));
 }
 
 std::string join_ids(std::span<const ObjectId> ids) {

@@ -16,15 +16,21 @@ constexpr std::uint32_t kProtocolVersion = 1;
 constexpr std::size_t kMaxIdsPerRequest = 16'384;
 constexpr std::size_t kMaxHeadSize = std::size_t{8} << 20;  // a charter or a page of manifests
 constexpr std::size_t kMaxMissingPerError = 4'096;
+// Fields in all parts of an envelope. A page of manifests has one for each, and a list of numbers
+// that was not packed one a number.
+constexpr std::size_t kMaxFieldsPerHead = 1 << 16;
+constexpr std::size_t kMaxErrorMessage = 4'096;  // bytes; what is beyond is cut off
 
 Message encode(const RequestProto& request, SharedBytes body = {});
 Message encode(const ReplyProto& reply, SharedBytes body = {});
-// kProtocol for anything malformed.
+// kProtocol for anything malformed or beyond the limits; what is allocated is bounded by both.
 Result<RequestProto> decode_request(ByteView head);
 Result<ReplyProto> decode_reply(ByteView head);
 
+// Takes the place of what the reply held.
 void set_error(ReplyProto& reply, const Error& error);
-Error error_of(const ReplyProto& reply);  // unknown codes become kIo
+// For a reply that has one. Unknown codes become kIo; the words are made safe to print.
+Error error_of(const ReplyProto& reply);
 
 std::string join_ids(std::span<const ObjectId> ids);
 // kProtocol unless the bytes are a whole number of ids, at most `limit`.
