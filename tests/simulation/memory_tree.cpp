@@ -1,0 +1,98 @@
+#include "tests/simulation/memory_tree.h"
+
+#include <algorithm>
+
+namespace holdfast::testing {
+namespace {
+
+class MemoryReader final : public agent::ContentReader {
+ public:
+  MemoryReader(Bytes content, const MemorySource& source)
+      : content_(std::move(content)), source_(source) {}
+
+  Result<std::size_t> read(MutableByteView out) override {
+    const std::size_t count = std::min(out.size(), content_.size() - at_);
+    if (count != 0) std::memcpy(out.data(), content_.data() + at_, count);
+    at_ += count;
+    return count;
+  }
+  Result<std::optional<agent::Entry>> changed_since(const agent::Entry& scanned) override {
+    for (agent::Entry& entry : source_.entries())
+      if (entry.path == scanned.path &&
+          (entry.mtime != scanned.mtime || entry.size != scanned.size))
+        return std::optional(std::move(entry));
+    return std::optional<agent::Entry>();
+  }
+
+ private:
+  Bytes content_;
+  const MemorySource& source_;
+  std::size_t at_ = 0;
+};
+
+}  // namespace
+
+void MemorySource::touch(const std::string& path, std::uint32_t mode, std::uint64_t size) {
+  for (std::size_t slash = 0; (slash = path.find('/', slash)) != std::string::npos; ++slash) {
+    const std::string folder = path.substr(0, slash);
+    if (!entries_.contains(folder)) touch(folder, 0040755, 0);
+  }
+  agent::Entry& entry = entries_[path];
+  entry.path = path;
+  entry.mode = mode;
+  entry.size = size;
+  entry.mtime = entry.ctime = {static_cast<std::int64_t>(clock_++), 0};
+  if (entry.inode == 0) entry.inode = next_inode_++;
+}
+
+void MemorySource::put(const std::string& path, Bytes content) {
+  touch(path, 0100644, content.size());
+  contents_[path] = std::move(content);
+}
+
+void MemorySource::put_symlink(const std::string& path, const std::string& target) {
+  touch(path, 0120777, target.size());
+  entries_[path].target = target;
+}
+
+void MemorySource::remove(const std::string& path) {
+  entries_.erase(path);
+  contents_.erase(path);
+}
+
+std::vector<agent::Entry> MemorySource::entries() const {
+  std::vector<agent::Entry> all;
+  for (const auto& [path, entry] : entries_) all.push_back(entry);
+  return all;
+}
+
+Status MemorySource::scan(const std::function<bool(agent::Entry&&)>& visit,
+                          const std::function<void(agent::ScanProblem&&)>&) {
+  for (agent::Entry& entry : entries())
+    if (!visit(std::move(entry))) break;
+  return {};
+}
+
+Status MemorySource::describe(agent::Entry& entry) {
+  if (!entries_.contains(entry.path)) return Error(Code::kNotFound, entry.path + ": vanished");
+  return {};
+}
+
+Result<std::unique_ptr<agent::ContentReader>> MemorySource::open(const agent::Entry& entry) {
+  const auto found = contents_.find(entry.path);
+  if (found == contents_.end()) return Error(Code::kNotFound, entry.path + ": vanished");
+  if (unreadable_.contains(entry.path))
+    return Error(Code::kPermissionDenied, entry.path + ": permission denied");
+  ++opened_;
+  return std::unique_ptr<agent::ContentReader>(
+      std::make_unique<MemoryReader>(found->second, *this));
+}
+
+Result<std::vector<agent::Entry>> MemoryScan::next() {
+  std::vector<agent::Entry> batch;
+  while (at_ < entries_.size() && batch.size() < batch_)
+    batch.push_back(std::move(entries_[at_++]));
+  return batch;
+}
+
+}  // namespace holdfast::testing

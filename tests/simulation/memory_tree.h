@@ -1,0 +1,59 @@
+// A source tree and a restore target in memory.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+
+#include "agent/entry_stream.h"
+#include "agent/restore_target.h"
+#include "agent/source_tree.h"
+
+namespace holdfast::testing {
+
+// Folders are made as files are put below them. Times come from a counter, so that every change
+// shows.
+class MemorySource final : public agent::SourceTree {
+ public:
+  void put(const std::string& path, Bytes content);
+  void put_symlink(const std::string& path, const std::string& target);
+  void remove(const std::string& path);
+  const std::map<std::string, Bytes>& contents() const { return contents_; }
+  std::vector<agent::Entry> entries() const;  // in catalog order
+
+  // What the next open() of this path does.
+  void make_unreadable(const std::string& path) { unreadable_.insert(path); }
+  std::uint64_t opened() const { return opened_; }
+
+  Status scan(const std::function<bool(agent::Entry&&)>& visit,
+              const std::function<void(agent::ScanProblem&&)>& problem) override;
+  Status describe(agent::Entry& entry) override;
+  Result<std::unique_ptr<agent::ContentReader>> open(const agent::Entry& entry) override;
+
+ private:
+  struct ByPath {
+    bool operator()(const std::string& a, const std::string& b) const {
+      return agent::compare_paths(a, b) < 0;
+    }
+  };
+  void touch(const std::string& path, std::uint32_t mode, std::uint64_t size);
+  std::map<std::string, agent::Entry, ByPath> entries_;
+  std::map<std::string, Bytes> contents_;
+  std::set<std::string> unreadable_;
+  std::uint64_t clock_ = 1, next_inode_ = 1, opened_ = 0;
+};
+
+// One scan of a tree, in batches.
+class MemoryScan final : public agent::EntryStream {
+ public:
+  MemoryScan(const MemorySource& source, std::size_t batch)
+      : entries_(source.entries()), batch_(batch) {}
+  Result<std::vector<agent::Entry>> next() override;
+  std::vector<agent::ScanProblem> take_problems() override { return {}; }
+
+ private:
+  std::vector<agent::Entry> entries_;
+  std::size_t at_ = 0, batch_;
+};
+
+}  // namespace holdfast::testing
