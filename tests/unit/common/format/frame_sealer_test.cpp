@@ -14,9 +14,11 @@ using holdfast::testing::seed;
 using holdfast::testing::TestRepository;
 
 rc::Gen<std::size_t> any_size() {
-  return rc::gen::apply([](std::size_t bits, std::size_t noise) {
-    return (std::size_t{1} << bits) + noise % (std::size_t{1} << bits);
-  }, rc::gen::inRange<std::size_t>(0, 40), rc::gen::arbitrary<std::size_t>());
+  return rc::gen::apply(
+      [](std::size_t bits, std::size_t noise) {
+        return (std::size_t{1} << bits) + noise % (std::size_t{1} << bits);
+      },
+      rc::gen::inRange<std::size_t>(0, 40), rc::gen::arbitrary<std::size_t>());
 }
 
 RC_GTEST_PROP(PaddedSize, AddsAtMostAnEighth, ()) {

@@ -20,7 +20,8 @@ using holdfast::testing::TestRepository;
 // Of each sealed frame: its key (the run's envelope) and its nonce, as they lie in it.
 using UsedNonces = std::multiset<std::pair<RunEnvelope, std::uint64_t>>;
 
-UsedNonces seal_on_threads(TestRepository& repository, const RunKeys& run, int threads, int frames) {
+UsedNonces seal_on_threads(TestRepository& repository, const RunKeys& run, int threads,
+                           int frames) {
   FrameCounter counter;
   std::vector<UsedNonces> used(static_cast<std::size_t>(threads));
   std::vector<std::thread> workers;
@@ -89,12 +90,12 @@ TEST(RunKeys, AreNeverSharedByTwoRuns) {
   EXPECT_EQ(keys.size(), 4 * kRuns);
 }
 
-// The detail's nonce is a constant, so its key must seal nothing else: not a frame, and not a second
-// detail when the agent's place in its order of snapshots has changed.
+// The detail's nonce is a constant, so its key must seal nothing else: not a frame, and not a
+// second detail when the agent's place in its order of snapshots has changed.
 TEST(DetailNonce, SealsOneDetailARun) {
   TestRepository repository(seed());
-  EXPECT_FALSE(
-      crypto::equal_in_constant_time(repository.run.frame_key.view(), repository.run.detail_key.view()));
+  EXPECT_FALSE(crypto::equal_in_constant_time(repository.run.frame_key.view(),
+                                              repository.run.detail_key.view()));
   Manifest manifest;
   manifest.repository = repository.id;
   manifest.agent = agent_id(repository.agent.verify_key());
