@@ -125,6 +125,18 @@ Result<ParsedFrame> parse_frame(ByteView bytes) {
   return frame;
 }
 
+Result<std::size_t> frame_head_size(ByteView prelude) {
+  HOLDFAST_ASSIGN(const Prelude decoded, decode_prelude(prelude));
+  return kFramePreludeSize + decoded.header_length;
+}
+
+Result<FrameHeader> parse_frame_head(ByteView bytes) {
+  HOLDFAST_ASSIGN(const Prelude prelude, decode_prelude(bytes));
+  if (prelude.header_length > bytes.size() - kFramePreludeSize)
+    return corrupt("shorter than its header");
+  return decode_header(prelude.role, bytes.subspan(kFramePreludeSize, prelude.header_length));
+}
+
 Status verify_checksum(ByteView frame) {
   if (frame.size() < kFramePreludeSize + kFrameSignatureSize)
     return corrupt("shorter than its prelude");

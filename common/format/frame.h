@@ -75,6 +75,10 @@ struct ParsedFrame {
 Result<std::size_t> frame_size(ByteView prelude);
 // kCorrupt for bad grammar, kUnsupportedVersion. Allocation is bounded by bytes.size().
 Result<ParsedFrame> parse_frame(ByteView bytes);
+// A frame's beginning, prelude and header, is enough to know what it holds: how long it is, and
+// what it says. Nothing in it can be trusted before the whole frame's checksum was compared.
+Result<std::size_t> frame_head_size(ByteView prelude);
+Result<FrameHeader> parse_frame_head(ByteView bytes);
 // XXH3-128 over the frame: finds every accident. kCorrupt.
 Status verify_checksum(ByteView frame);
 // SHA-256 and Ed25519 over the frame: nobody but the agent wrote it. kForged.

@@ -8,6 +8,8 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/digest.h"
@@ -48,18 +50,29 @@ class ObjectIndex {
     ObjectId id;
     ObjectEntry entry;
   };
+  // A small fact by name, beside the objects: where the few other records lie, what was indexed of
+  // each segment. No value removes it.
+  struct Note {
+    std::string name;
+    std::optional<Bytes> value;
+  };
   virtual ~ObjectIndex() = default;
   // One entry an id, in the order of `ids`; nullopt where there is none.
   virtual Result<std::vector<std::optional<ObjectEntry>>> get(std::span<const ObjectId> ids) = 0;
-  // Applies all of it and the checkpoint at once. Need not be durable before flush().
+  // Applies all of it and the checkpoint at once. Of several puts of one id the last holds. Need
+  // not be durable before flush().
   virtual Status write(std::span<const Put> puts, std::span<const ObjectId> removals,
-                       Checkpoint checkpoint) = 0;
+                       std::span<const Note> notes, Checkpoint checkpoint) = 0;
   virtual Result<Checkpoint> checkpoint() = 0;  // all zero in a new index
   // Makes everything written so far durable.
   virtual Status flush() = 0;
   // Calls `visit` for every object in order of id until it returns false. Not beside write().
   virtual Status for_each(
       const std::function<bool(const ObjectId&, const ObjectEntry&)>& visit) = 0;
+  // The same for every note whose name begins with `prefix`, in order of name.
+  virtual Status for_each_note(
+      std::string_view prefix,
+      const std::function<bool(std::string_view name, ByteView value)>& visit) = 0;
   // Forgets everything, the checkpoint too.
   virtual Status clear() = 0;
   virtual Result<std::uint64_t> approximate_count() = 0;

@@ -12,6 +12,8 @@
 // the record's tells a torn write from a whole one without parsing.
 #pragma once
 
+#include <array>
+
 #include "common/base/digest.h"
 #include "common/base/result.h"
 #include "repository/store/object_index.h"
@@ -21,6 +23,9 @@ namespace holdfast::repository {
 constexpr std::size_t kSegmentHeaderSize = 64;
 constexpr std::size_t kRecordHeaderSize = 32;
 constexpr std::size_t kRecordAlignment = 8;
+constexpr std::size_t kRecordPayloadChecksumOffset = 16;
+// More than any frame, manifest or charter has; checked before anything is allocated.
+constexpr std::size_t kMaxRecordPayload = std::size_t{80} << 20;
 
 enum class RecordType : std::uint16_t {
   kFrame = 1,
@@ -39,6 +44,8 @@ std::array<Byte, kSegmentHeaderSize> encode_segment_header(std::uint32_t number,
                                                            const NodeId& node);
 // The segment's number. kCorrupt, kUnsupportedVersion; kCorrupt too if it is another node's.
 Result<std::uint32_t> decode_segment_header(ByteView bytes, const NodeId& node);
+// Whether magic and checksum match: what was written here has not changed, whoever wrote it.
+bool segment_header_is_intact(ByteView bytes);
 std::array<Byte, kRecordHeaderSize> encode_record_header(RecordType type, ByteView payload);
 Result<RecordHeader> decode_record_header(ByteView bytes);
 constexpr std::uint64_t record_size(std::uint32_t payload_length) {

@@ -81,7 +81,8 @@ struct StoreStatistics {
   std::string read_only_reason;
 };
 
-// One step of a verification: a bounded piece of work and what it found.
+// One step of a verification: a bounded piece of work and what it found. Counts are of this step;
+// `bytes` are those of the segments that were passed, so that those of all steps make total_bytes.
 struct VerifyProgress {
   std::uint64_t frames = 0, bytes = 0, records = 0;
   std::uint64_t total_bytes = 0;
@@ -123,7 +124,7 @@ class Store {
   // ids via missing_refs(); kNoSpace/kIo/kReadOnly: nothing was acknowledged, the store is
   // read-only.
   Result<PutOutcome> put_frame(const format::ParsedFrame& frame);
-  // The refs of `frame`'s objects that are neither present nor in the frame.
+  // The refs of `frame`'s objects that are neither present nor earlier in the frame, each once.
   Result<std::vector<ObjectId>> missing_refs(const format::ParsedFrame& frame);
 
   // Appends a manifest (kMissingObjects unless its root is present) or a charter. Durable like a

@@ -1,0 +1,70 @@
+// Keeps the closure: what is answered as present has everything below it present.
+//
+// Takes frames in (which objects of it are new, which refs are missing), marks what is damaged with
+// the list objects above it, and completes those again when what they wait for has arrived. Without
+// damage none of this reads anything but the index.
+#pragma once
+
+#include <unordered_set>
+
+#include "common/format/frame.h"
+#include "repository/store/incomplete_lists.h"
+#include "repository/store/object_table.h"
+#include "repository/store/segment_files.h"
+
+namespace holdfast::repository {
+
+// What storing a frame would mean.
+struct FramePlan {
+  ObjectTable::Entries known;                  // before it, one an object
+  std::vector<bool> wanted;                    // not present yet
+  std::vector<std::vector<ObjectId>> missing;  // per object, of the wanted lists; else empty
+  std::size_t wanted_count = 0;
+  bool refs_missing = false;
+};
+
+class Closure {
+ public:
+  Closure(ObjectTable& table, SegmentFiles& segments) : table_(table), segments_(segments) {}
+
+  // Reads only.
+  Result<FramePlan> plan(const format::FrameHeader& header);
+  // The frame was appended at `location`: its wanted objects lie there now. Those with missing refs
+  // are incomplete (only recovery takes them in). Completes what waited for them. How many are new.
+  Result<std::uint64_t> take_in(const FramePlan& plan, const format::FrameHeader& header,
+                                const Location& location);
+
+  // Marks every object that lies in the record at `location`, and the lists above them. Returns the
+  // ids that were not marked before.
+  Result<std::vector<ObjectId>> damage_record(const Location& location);
+  // The same for a stretch in which records cannot be told apart: a pass over the whole index.
+  Result<std::vector<ObjectId>> damage_range(std::uint32_t segment, std::uint64_t begin,
+                                             std::uint64_t end);
+  // The same for a list whose refs turn out not to be present.
+  Status lose_list(const ObjectId& list, std::span<const ObjectId> missing);
+
+  // Finds out anew what is incomplete and damaged, from the marks in the table: after opening, and
+  // after a failed sync took entries back.
+  Status restore();
+  std::uint64_t damaged_objects() const { return damaged_; }
+
+ private:
+  using IdSet = std::unordered_set<ObjectId>;
+  Result<std::vector<ObjectId>> damage(std::vector<ObjectId> ids);
+  Status complete(std::span<const ObjectId> arrived);
+  Status lose(IdSet gone);
+  Result<bool> lose_in_frame(const format::FrameHeader& header, const Location& location,
+                             IdSet& gone);
+  Status restore_frame(const format::FrameHeader& header, const Location& location,
+                       std::vector<ObjectId>& complete_after_all);
+  Result<std::vector<ObjectId>> objects_at(const Location& location);
+  Result<std::vector<ObjectId>> objects_in_range(std::uint32_t segment, std::uint64_t begin,
+                                                 std::uint64_t end);
+
+  ObjectTable& table_;
+  SegmentFiles& segments_;
+  IncompleteLists incomplete_;
+  std::uint64_t damaged_ = 0;
+};
+
+}  // namespace holdfast::repository

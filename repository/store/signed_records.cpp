@@ -1,0 +1,85 @@
+#include "repository/store/signed_records.h"
+
+#include <algorithm>
+
+#include "common/base/endian.h"
+#include "common/format/charter.pb.h"
+#include "common/format/manifest.h"
+
+namespace holdfast::repository {
+namespace {
+
+constexpr std::size_t kReceivedSize = 8;
+
+bool lies_behind(const Location& location, const Checkpoint& end) {
+  return Checkpoint{location.segment, location.offset} >= end;
+}
+
+}  // namespace
+
+Bytes encode_manifest_record(UnixTime received, ByteView signed_bytes) {
+  Bytes payload(kReceivedSize);
+  store_le(payload.data(), static_cast<std::uint64_t>(received.nanoseconds));
+  append(payload, signed_bytes);
+  return payload;
+}
+
+Result<std::uint64_t> charter_version(ByteView record) {
+  format::CharterRecordProto outer;
+  format::CharterProto charter;
+  if (!outer.ParseFromArray(record.data(), static_cast<int>(record.size())) ||
+      !charter.ParseFromString(outer.body()))
+    return Error(Code::kCorrupt, "charter: malformed record");
+  return charter.version();
+}
+
+Status SignedRecords::add(RecordType type, ByteView payload, const Location& location) {
+  if (type == RecordType::kCharter) {
+    HOLDFAST_ASSIGN(const std::uint64_t version, charter_version(payload));
+    if (!has_charter(version, payload))
+      charters_.push_back({version, {payload.begin(), payload.end()}, location});
+    return {};
+  }
+  if (type != RecordType::kManifest) return {};
+  if (payload.size() < kReceivedSize) return Error(Code::kCorrupt, "manifest: record too short");
+  const auto received = static_cast<std::int64_t>(load_le<std::uint64_t>(payload.data()));
+  HOLDFAST_ASSIGN(auto parsed, format::parse_manifest(payload.subspan(kReceivedSize)));
+  if (!places_.try_emplace(parsed.id, manifests_.size()).second) return {};
+  manifests_.push_back(
+      {parsed.id, parsed.manifest.root, UnixTime{received}, std::move(parsed.bytes), location});
+  return {};
+}
+
+bool SignedRecords::has_charter(std::uint64_t version, ByteView record) const {
+  return std::any_of(charters_.begin(), charters_.end(), [&](const HeldCharter& held) {
+    return held.version == version &&
+           std::equal(held.record.begin(), held.record.end(), record.begin(), record.end());
+  });
+}
+
+const SignedRecords::HeldManifest* SignedRecords::manifest(const ManifestId& id) const {
+  const auto found = places_.find(id);
+  return found == places_.end() ? nullptr : &manifests_[found->second];
+}
+
+const Bytes* SignedRecords::newest_charter() const {
+  const HeldCharter* newest = nullptr;
+  for (const HeldCharter& held : charters_)
+    if (newest == nullptr || held.version >= newest->version) newest = &held;
+  return newest == nullptr ? nullptr : &newest->record;
+}
+
+void SignedRecords::drop_from(const Checkpoint& end) {
+  std::erase_if(manifests_, [&](const auto& held) { return lies_behind(held.location, end); });
+  std::erase_if(charters_, [&](const auto& held) { return lies_behind(held.location, end); });
+  places_.clear();
+  for (std::size_t i = 0; i < manifests_.size(); ++i) places_[manifests_[i].id] = i;
+}
+
+void SignedRecords::clear() {
+  manifests_.clear();
+  places_.clear();
+  charters_.clear();
+}
+
+}  // namespace holdfast::repository

@@ -1,0 +1,107 @@
+// Giving back and checking what is stored.
+#include <fmt/format.h>
+
+#include "repository/store/record_scan.h"
+#include "repository/store/store_state.h"
+
+namespace holdfast::repository {
+namespace {
+
+ManifestRecord to_record(const SignedRecords::HeldManifest& held, bool complete) {
+  return {held.id, held.received, held.signed_bytes, complete};
+}
+
+}  // namespace
+
+Result<std::optional<ObjectEntry>> Store::locate(const ObjectId& id) {
+  HOLDFAST_ASSIGN(const auto entries, state_->parts.table.get({&id, 1}));
+  return entries[0];
+}
+
+Result<Buffer> Store::read_frame(const ObjectId& id) {
+  StoreParts& parts = state_->parts;
+  HOLDFAST_ASSIGN(const auto entry, locate(id));
+  if (!entry) return Error(Code::kNotFound, fmt::format("object {} is not here", id.short_hex()));
+  if (entry->damaged)
+    return Error(Code::kCorrupt, fmt::format("object {}: its copy is damaged", id.short_hex()));
+  auto bytes = read_record(parts.segments, entry->location, RecordType::kFrame);
+  std::optional<Error> failure;
+  if (!bytes) {
+    failure = std::move(bytes).error();
+  } else {
+    const auto frame = format::parse_frame(*bytes);
+    if (!frame)
+      failure = frame.error();
+    else if (entry->position >= frame->header.objects.size() ||
+             frame->header.objects[entry->position].id != id)
+      failure = Error(Code::kCorrupt, "its frame does not hold it");
+  }
+  if (!failure) return bytes;
+  if (failure->code() == Code::kCorrupt) HOLDFAST_TRY(parts.closure.damage_record(entry->location));
+  return std::move(*failure).with_context(fmt::format("object {}", id.short_hex()));
+}
+
+Result<bool> Store::report_damage(const ObjectId& id, const AgentKeys& keys) {
+  HOLDFAST_ASSIGN(const auto entry, locate(id));
+  if (!entry) return false;
+  if (entry->damaged) return true;
+  auto bytes = read_frame(id);
+  if (!bytes) {
+    if (bytes.error().code() == Code::kCorrupt) return true;
+    return std::move(bytes).error();
+  }
+  HOLDFAST_ASSIGN(const auto frame, format::parse_frame(*bytes));
+  bool bad = !format::verify_checksum(*bytes);
+  if (!bad) {
+    const auto key = keys(frame.header.agent);
+    bad = key && !format::verify_signature(frame, *key);
+  }
+  if (bad) HOLDFAST_TRY(state_->parts.closure.damage_record(entry->location));
+  return bad;
+}
+
+std::vector<ManifestRecord> Store::manifests() {
+  std::vector<ManifestRecord> all;
+  std::vector<ObjectId> roots;
+  for (const auto& held : state_->parts.records.manifests()) roots.push_back(held.root);
+  const auto present = state_->parts.table.present(roots);
+  for (const auto& held : state_->parts.records.manifests())
+    all.push_back(to_record(held, present && (*present)[all.size()]));
+  return all;
+}
+
+std::optional<ManifestRecord> Store::manifest(const ManifestId& id) {
+  const auto* held = state_->parts.records.manifest(id);
+  if (held == nullptr) return std::nullopt;
+  const auto present = state_->parts.table.present({&held->root, 1});
+  return to_record(*held, present && (*present)[0]);
+}
+
+std::optional<Bytes> Store::charter() {
+  const Bytes* newest = state_->parts.records.newest_charter();
+  if (newest == nullptr) return std::nullopt;
+  return *newest;
+}
+
+Result<VerifyProgress> Store::verify_step(const VerifyDepth& depth, const AgentKeys& keys,
+                                          bool restart) {
+  if (restart) state_->verification.restart();
+  return state_->verification.step(depth, keys);
+}
+
+Status Store::reindex() {
+  State& state = *state_;
+  if (state.parts.writer.unsynced_bytes() > 0) HOLDFAST_TRY(sync());
+  ++state.epoch;  // a sync that is under way has nothing to add
+  RecoveryReport report;
+  HOLDFAST_TRY(Recovery(state.parts, report).rebuild());
+  HOLDFAST_ASSIGN(state.durable_end, state.parts.table.index().checkpoint());
+  state.durable_mark = state.parts.table.unsynced_mark();
+  state.durable_anchor = state.parts.anchor;
+  state.durable_lengths.clear();
+  state.index_lags = false;
+  state.verification.restart();
+  return {};
+}
+
+}  // namespace holdfast::repository
