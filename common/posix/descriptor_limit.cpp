@@ -1,0 +1,27 @@
+#include "common/posix/descriptor_limit.h"
+
+#include <sys/resource.h>
+
+#include "common/base/check.h"
+
+namespace holdfast {
+namespace {
+
+rlimit current_limit() {
+  rlimit limit{};
+  check(::getrlimit(RLIMIT_NOFILE, &limit) == 0, "getrlimit failed");
+  return limit;
+}
+
+}  // namespace
+
+std::size_t descriptor_limit() { return static_cast<std::size_t>(current_limit().rlim_cur); }
+
+std::size_t raise_descriptor_limit() {
+  rlimit limit = current_limit();
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);  // refused: what was there holds
+  return descriptor_limit();
+}
+
+}  // namespace holdfast

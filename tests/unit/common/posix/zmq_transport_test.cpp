@@ -1,0 +1,208 @@
+#include <gtest/gtest.h>
+
+#include <future>
+
+#include "tests/conformance/transport_conformance.h"
+#include "tests/unit/common/posix/zmq_node.h"
+
+namespace holdfast {
+namespace {
+
+struct ZmqFixture {
+  ZmqFixture() : agent_(node_.enrolled()) {}
+  NodeAddress address() { return node_.address(); }
+  RecordingHandler& handler() { return node_.handler; }
+  std::unique_ptr<Caller> call() { return agent_.call(address()); }
+  Status dial(NodeAddress to) {
+    return agent_.thread().run([&]() -> Status {
+      HOLDFAST_ASSIGN(auto channel, agent_.dialer.dial(to, [](Message) {}));
+      return {};
+    });
+  }
+  void on_node(std::function<void(Responder&)> work) {
+    node_.thread().run([&] { work(node_.listener()); });
+  }
+  ZmqNode node_;
+  ZmqAgent agent_;
+};
+
+INSTANTIATE_TYPED_TEST_SUITE_P(Zmq, TransportConformance, ZmqFixture);
+
+class ZmqTransport : public testing::Test, protected ZmqFixture {};
+
+TEST_F(ZmqTransport, ThePeersKeyIsTheOneOfItsHandshake) {
+  ZmqAgent other(node_.enrolled());
+  auto first = call();
+  auto second = other.call(address());
+  ASSERT_TRUE(first->connect("first"));
+  ASSERT_TRUE(second->connect("second"));
+  for (const auto& one : handler().heard.get().messages)
+    EXPECT_EQ(one.peer.key, one.head == "first" ? agent_.public_key : other.public_key);
+}
+
+TEST_F(ZmqTransport, AnEndpointWithoutAPortToConnectToIsRefused) {
+  for (const char* wrong : {"tcp://", "tcp://127.0.0.1", "tcp://127.0.0.1:", "tcp://127.0.0.1:0",
+                            "tcp://127.0.0.1:99999", "tcp://127.0.0.1:x", "dir:/srv"}) {
+    const Status refused = dial({wrong, {}});
+    ASSERT_FALSE(refused) << wrong;
+    EXPECT_EQ(refused.error().code(), Code::kInvalidArgument);
+  }
+}
+
+TEST_F(ZmqTransport, ANodeThatIsDownAndComesBackIsFoundAgain) {
+  DialerOptions fast;
+  fast.reconnect_first = std::chrono::milliseconds(5);
+  fast.reconnect_last = std::chrono::milliseconds(20);
+  ZmqAgent agent(node_.enrolled(), fast);
+  node_.stop();
+  auto caller = agent.call(address());
+  caller->send("nobody hears this");
+  node_.start();
+  ASSERT_TRUE(caller->connect("first"));
+  node_.stop();
+  node_.start();
+  ASSERT_TRUE(caller->connect("second"));
+  EXPECT_EQ(handler().heard.get().count("nobody hears this"), 0u);
+}
+
+TEST_F(ZmqTransport, SendingToANodeThatIsDownNeitherBlocksNorGrows) {
+  node_.stop();
+  auto caller = call();
+  for (int i = 0; i < 5000; ++i) caller->send("x", "body");
+  node_.start();
+  ASSERT_TRUE(caller->connect());
+  EXPECT_EQ(handler().heard.get().count("x"), 0u);
+}
+
+TEST_F(ZmqTransport, AWrongServerKeyNeverConnects) {
+  // Asked of two nodes: one whose key was swapped, one that shows when it is time to look.
+  NodeAddress swapped = address();
+  swapped.server_key = generate_curve_key_pair().public_key;
+  ZmqAgent agent(node_.enrolled());
+  auto deceived = agent.call(swapped);
+  auto honest = agent.call(address());
+  for (int i = 0; i < 20; ++i) {
+    deceived->send("to the wrong node");
+    ASSERT_TRUE(honest->connect());
+  }
+  EXPECT_EQ(handler().heard.get().count("to the wrong node"), 0u);
+}
+
+TEST_F(ZmqTransport, ASentBodyIsNotCopiedAndIsLetGoOf) {
+  auto caller = call();
+  ASSERT_TRUE(caller->connect());
+  struct Tell {
+    explicit Tell(std::promise<void>& told) : gone(told) {}
+    ~Tell() { gone.set_value(); }
+    std::promise<void>& gone;
+    Bytes bytes = Bytes(1 << 20, Byte{3});
+  };
+  std::promise<void> gone;
+  auto let_go = gone.get_future();
+  auto owner = std::make_shared<Tell>(gone);
+  const std::weak_ptr<Tell> alive = owner;
+  const ByteView view = owner->bytes;
+  auto channel =
+      agent_.thread().run([&] { return agent_.dialer.dial(address(), [](Message) {}).value(); });
+  agent_.thread().run([&] { channel->send({Bytes{1}, SharedBytes(view, std::move(owner))}); });
+  // Sent or dropped: either way nobody holds it afterwards.
+  EXPECT_EQ(let_go.wait_for(std::chrono::seconds(60)), std::future_status::ready);
+  EXPECT_TRUE(alive.expired());
+  agent_.thread().run([&] { channel.reset(); });
+}
+
+TEST_F(ZmqTransport, ALastMessageIsSentAlthoughTheChannelCloses) {
+  auto caller = call();
+  ASSERT_TRUE(caller->connect());
+  agent_.thread().run([&] {});
+  caller->send("goodbye", std::string(2'000'000, 'x'));
+  caller->hang_up();
+  EXPECT_TRUE(handler().heard.wait([](const Heard& heard) { return heard.count("goodbye") == 1; }));
+}
+
+TEST_F(ZmqTransport, AChannelMayBeClosedByWhatItReceives) {
+  std::unique_ptr<Channel> channel;
+  std::promise<void> closed;
+  std::function<void()> say;
+  agent_.thread().run([&] {
+    channel = agent_.dialer
+                  .dial(address(),
+                        [&](Message) {
+                          if (!channel) return;
+                          channel.reset();
+                          closed.set_value();
+                        })
+                  .value();
+    say = [&] {
+      if (!channel) return;
+      for (int i = 0; i < 10; ++i) channel->send(message_of("ping"));
+      agent_.thread().loop().after(std::chrono::milliseconds(5), [&] { say(); });
+    };
+    say();
+  });
+  EXPECT_EQ(closed.get_future().wait_for(std::chrono::seconds(60)), std::future_status::ready);
+  agent_.thread().run([] {});
+}
+
+TEST(ZmqListener, RefusesToListenWithoutAnAuthenticatorThatRuns) {
+  LoopThread thread;
+  ZmqContext context;
+  RecordingHandler handler;
+  thread.run([&] {
+    ZapAuthenticator authenticator(context, thread.loop(), [](const CurveKey&) { return true; });
+    ZmqListener listener(context, thread.loop(), authenticator, generate_curve_key_pair(), handler);
+    const Status refused = listener.bind("tcp://127.0.0.1:*");
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code(), Code::kUnavailable);
+    EXPECT_NE(refused.error().message().find("authenticator"), std::string::npos);
+    EXPECT_EQ(listener.endpoint(), "");
+    ASSERT_TRUE(authenticator.start());
+    EXPECT_TRUE(listener.bind("tcp://127.0.0.1:*"));
+  });
+}
+
+TEST(ZmqListener, SaysWhereItReallyListensAndWhatIsWrongWithAnEndpoint) {
+  LoopThread thread;
+  ZmqContext context;
+  RecordingHandler handler;
+  thread.run([&] {
+    ZapAuthenticator authenticator(context, thread.loop(), [](const CurveKey&) { return true; });
+    ASSERT_TRUE(authenticator.start());
+    const auto make = [&] {
+      return std::make_unique<ZmqListener>(context, thread.loop(), authenticator,
+                                           generate_curve_key_pair(), handler);
+    };
+    auto first = make(), second = make();
+    ASSERT_TRUE(first->bind("tcp://127.0.0.1:0"));
+    EXPECT_TRUE(first->endpoint().starts_with("tcp://127.0.0.1:"));
+    EXPECT_FALSE(first->endpoint().ends_with(":0"));
+    EXPECT_EQ(first->bind("tcp://127.0.0.1:0").error().code(), Code::kConflict);
+
+    const Status taken = second->bind(first->endpoint());
+    EXPECT_EQ(taken.error().code(), Code::kConflict);
+    EXPECT_NE(taken.error().message().find(first->endpoint()), std::string::npos);
+    for (const char* wrong : {"", "127.0.0.1:5", "ipc:///tmp/x", "tcp://", "tcp://127.0.0.1",
+                              "tcp://127.0.0.1:99999", "tcp://192.0.2.1:*"}) {
+      const Status refused = second->bind(wrong);
+      ASSERT_FALSE(refused) << wrong;
+      EXPECT_EQ(refused.error().code(), Code::kInvalidArgument) << refused.error().message();
+    }
+    EXPECT_TRUE(second->bind("tcp://[::1]:*"));  // refused before, usable still
+  });
+}
+
+TEST(ZapAuthenticator, AContextHasOneOnly) {
+  LoopThread thread;
+  ZmqContext context;
+  thread.run([&] {
+    const auto everybody = [](const CurveKey&) { return true; };
+    ZapAuthenticator first(context, thread.loop(), everybody);
+    ZapAuthenticator second(context, thread.loop(), everybody);
+    ASSERT_TRUE(first.start());
+    EXPECT_EQ(second.start().error().code(), Code::kConflict);
+    EXPECT_FALSE(second.running());
+  });
+}
+
+}  // namespace
+}  // namespace holdfast
