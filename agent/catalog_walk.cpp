@@ -120,7 +120,7 @@ void CatalogWalk::advance() {
         return finish();
       }
       arrived_bytes_ -= size_of(root->object);
-      open_.push_back({std::move(*root), "", 0, 0});
+      open_.push_back({std::move(*root), "", 0, 0, false});
       continue;
     }
     if (!enter_child(open_.back())) break;
@@ -132,7 +132,7 @@ void CatalogWalk::advance() {
 bool CatalogWalk::enter_child(Open& parent) {
   const std::size_t at = parent.next;
   if (!wants_child(parent, at)) {
-    ++parent.next;
+    pass_unseen(parent);
     return true;
   }
   const bool is_index = parent.node.object.kind == ListKind::kIndex;
@@ -144,17 +144,18 @@ bool CatalogWalk::enter_child(Open& parent) {
   Result<WalkedNode> node = std::move(found->second);
   arrived_.erase(found);
   if (node) arrived_bytes_ -= size_of(node->object);
-  ++parent.next;
   const Status good = node ? fits(*node, &parent, at) : Status(node.error());
   if (!good) {
+    pass_unseen(parent);
     visitor_->lost(id, path, good.error());
     return true;
   }
+  ++parent.next;
   if (node->object.kind == ListKind::kLeaf && node->entries > 0) {
     last_path_ = node->last_path;
     any_leaf_ = true;
   }
-  open_.push_back({std::move(*node), is_index ? "" : path, 0, 0});
+  open_.push_back({std::move(*node), is_index ? "" : path, 0, 0, false});
   return true;
 }
 
@@ -171,7 +172,8 @@ Status CatalogWalk::fits(const WalkedNode& node, const Open* parent, std::size_t
     const auto size = parent->node.lists[at].size;
     if (!size) return {};
     const std::uint64_t bytes = std::exchange(leaf.list_bytes, 0);
-    return bytes == *size ? Status() : misfit("a file's chunks do not add up to its size");
+    if (std::exchange(leaf.list_unseen, false) || bytes == *size) return {};
+    return misfit("a file's chunks do not add up to its size");
   }
   const CatalogChild& child = parent->node.children[at];
   if (node.object.kind == ListKind::kChunkList || node.level + 1 != parent->node.level)
@@ -183,6 +185,14 @@ Status CatalogWalk::fits(const WalkedNode& node, const Open* parent, std::size_t
       compare_paths(last_path_, node.first_path) >= 0)
     return misfit("leaves out of order");
   return {};
+}
+
+void CatalogWalk::pass_unseen(Open& parent) {
+  if (parent.node.object.kind == ListKind::kLeaf) {
+    parent.list_unseen = !parent.node.lists[parent.next].size;
+    if (!parent.list_unseen) parent.list_bytes = 0;
+  }
+  ++parent.next;
 }
 
 void CatalogWalk::leave() {

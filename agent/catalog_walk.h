@@ -35,6 +35,7 @@ struct WalkedNode {
   struct Mark {
     ObjectId id;
     std::string path;  // of the file; empty in a chunk list, which does not know it
+    unsigned kind;     // the inspection's own
   };
   std::vector<Mark> marks;
 };
@@ -81,6 +82,7 @@ class CatalogWalk {
     std::string owner;
     std::size_t next = 0;
     std::uint64_t list_bytes = 0;  // of the lists of the file in hand
+    bool list_unseen = false;      // one of them was lost or not wanted
     std::size_t children() const {
       return node.object.kind == ListKind::kIndex ? node.children.size() : node.lists.size();
     }
@@ -89,6 +91,7 @@ class CatalogWalk {
 
   void advance();
   bool enter_child(Open& parent);
+  void pass_unseen(Open& parent);
   void leave();
   bool wants_child(const Open& parent, std::size_t at);
   bool wants_index_child(const WalkedNode& node, std::size_t at);
