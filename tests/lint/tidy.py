@@ -1,5 +1,8 @@
 """Runs clang-tidy over the compile database, skipping what has not changed.
 
+With --deep, the Clang static analyzer too: it follows paths through functions, and takes as long as
+all other checks together.
+
 A file's result depends on its text, on that of every file of the project it includes, on the
 compile command, on the checks and on clang-tidy's version. Their digest names an empty file in the
 cache folder, written only when the run was clean; a file whose digest is there is not read again.
@@ -19,6 +22,8 @@ import time
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 FINDING = re.compile(r"^(?=\S+:\d+:\d+: (?:warning|error): )", re.MULTILINE)
+# core.uninitialized takes the storage of a std::variant for uninitialised memory; optin has opinions.
+DEEP = "--checks=clang-analyzer-*,-clang-analyzer-core.uninitialized.*,-clang-analyzer-optin.*"
 KEPT_SECONDS = 30 * 24 * 3600  # a result not asked for in so long is removed
 
 
@@ -68,10 +73,9 @@ def configurations(root):
     return b"".join(str(p.relative_to(root)).encode() + p.read_bytes() for p in files)
 
 
-def lint(tool, database, path):
+def lint(command, path):
     """The findings in one file and the headers it includes: texts, each with its notes."""
-    run = subprocess.run([tool, "--quiet", "-p", database, str(path)],
-                         capture_output=True, text=True, check=False)
+    run = subprocess.run([*command, path], capture_output=True, text=True, check=False)
     if run.returncode == 0:
         return []
     return FINDING.split(run.stdout)[1:] or [run.stdout + run.stderr]
@@ -82,12 +86,14 @@ def main():
     parser.add_argument("--database", required=True, help="folder of compile_commands.json")
     parser.add_argument("--cache", required=True, type=pathlib.Path)
     parser.add_argument("--clang-tidy", required=True)
+    parser.add_argument("--deep", action="store_true", help="the static analyzer too")
     arguments = parser.parse_args()
 
     root = pathlib.Path.cwd()
     build = (root / arguments.database).resolve()
     version = subprocess.run([arguments.clang_tidy, "--version"], capture_output=True, check=True)
-    common = hashlib.sha256(version.stdout + configurations(root)).digest()
+    tidy = [arguments.clang_tidy, "--quiet", "-p", str(build), *([DEEP] if arguments.deep else [])]
+    common = hashlib.sha256(version.stdout + configurations(root) + repr(tidy[4:]).encode()).digest()
     arguments.cache.mkdir(parents=True, exist_ok=True)
 
     sources = Sources(root)
@@ -108,7 +114,7 @@ def main():
     # What is wrong with a header is found from each file that includes it, and said once.
     said, failed, started = set(), 0, time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        runs = {pool.submit(lint, arguments.clang_tidy, str(build), path): path
+        runs = {pool.submit(lint, tidy, path): path
                 for path in sorted(waiting)}
         for run in concurrent.futures.as_completed(runs):
             path = runs[run]
