@@ -110,7 +110,7 @@ void BackupSession::choose_parent() {
     node->took_part = true;
     ++open_calls_;
     wire::RequestProto head;
-    head.mutable_head();
+    head.mutable_head()->set_agent(format::agent_id(keys_.signing_key.verify_key()).str());
     node->link.call(std::move(head), {},
                     [this, alive = alive_, node = node.get()](Result<NodeLink::Reply> reply) {
                       if (!*alive || phase_ == Phase::kEnded) return;
@@ -521,7 +521,7 @@ void BackupSession::rebase() {
     ++*open;
     ++open_calls_;
     wire::RequestProto head;
-    head.mutable_head();
+    head.mutable_head()->set_agent(format::agent_id(keys_.signing_key.verify_key()).str());
     node->link.call(std::move(head), {},
                     [this, alive = alive_, newest, open](Result<NodeLink::Reply> reply) {
                       if (!*alive || phase_ == Phase::kEnded) return;
