@@ -57,7 +57,6 @@ class HostedRepository {
   void receive_put_frame(const Asker&, const SharedBytes& frame, const Answer&);
   // receive_commit.cpp
   void receive_prepare(const wire::PrepareRequest&, const Answer&);
-  void receive_prepare(const wire::PrepareRequest&, const Answer&);
   void receive_commit(const Asker&, const wire::CommitRequest&, const Answer&);
   void receive_head(const Asker&, const wire::HeadRequest&, const Answer&);
   void receive_list_manifests(const Asker&, const wire::ListManifestsRequest&, const Answer&);

@@ -31,7 +31,6 @@ std::uint32_t needed_roles(Request::WhatCase what) {
     case Request::kPresent:
     case Request::kPutFrame:
     case Request::kPrepare:
-    case Request::kPrepare:
     case Request::kCommit:
     case Request::kHead:
       return format::kAppend;
@@ -222,8 +221,6 @@ void Node::receive(const Asker& asker, HostedRepository& repository, Request& re
       return repository.receive_present(request.present(), answer);
     case Request::kPutFrame:
       return repository.receive_put_frame(asker, body, answer);
-    case Request::kPrepare:
-      return repository.receive_prepare(request.prepare(), answer);
     case Request::kPrepare:
       return repository.receive_prepare(request.prepare(), answer);
     case Request::kCommit:

@@ -55,20 +55,6 @@ Result<format::SignedManifest> HostedRepository::accept_manifest(const Asker& as
   return manifest;
 }
 
-void HostedRepository::receive_prepare(const wire::PrepareRequest& request, const Answer& answer) {
-  const auto root = ObjectId::from(as_bytes(request.root()));
-  if (!root) return answer.fail(Error(Code::kProtocol, "prepare: a root has 32 bytes"));
-  const auto present = store().present(std::span(&*root, 1));
-  if (!present) return answer.fail(present.error());
-  if (!present->front())
-    return answer.fail(
-        Error(Code::kMissingObjects, fmt::format("prepare: root {} is not present", root->short_hex())),
-        std::span(&*root, 1));
-  wire::ReplyProto reply;
-  reply.mutable_prepare();
-  answer_when_durable(answer, std::move(reply));
-}
-
 void HostedRepository::receive_commit(const Asker& asker, const wire::CommitRequest& request,
                                       const Answer& answer) {
   const auto manifest = accept_manifest(asker, as_bytes(request.manifest()));
