@@ -84,7 +84,7 @@ class NodeLink {
   void send_hello();
   void tick();
   void arm(Duration delay);
-  void fail(Error reason);
+  void fail(const Error& reason);
   Duration jittered(Duration delay);
 
   format::CharterNode node_;
