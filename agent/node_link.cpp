@@ -183,7 +183,7 @@ void NodeLink::arm(Duration delay) {
   });
 }
 
-void NodeLink::fail(const Error& reason) {
+void NodeLink::fail(Error reason) {
   state_ = State::kDown;
   down_reason_ = reason;
   hello_pause_ = kTick;

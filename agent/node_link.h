@@ -84,7 +84,7 @@ class NodeLink {
   void send_hello();
   void tick();
   void arm(Duration delay);
-  void fail(const Error& reason);
+  void fail(Error reason);
   Duration jittered(Duration delay);
 
   format::CharterNode node_;
