@@ -37,17 +37,20 @@ bool read_whole(Read read, std::string& out) {
 
 }  // namespace
 
-// Before Linux 6.13 no call takes a folder and a name. The folder's link in /proc leads to the open
-// folder itself wherever it lies, and the l...xattr calls do not follow the last component.
+// Before Linux 6.13 no call takes a folder and a name. A descriptor's link in /proc leads to what
+// is open itself, wherever it lies and whatever it is; the l...xattr calls do not follow a name
+// behind it.
 std::string XattrSubject::proc_path() const {
-  return "/proc/self/fd/" + std::to_string(fd_) + "/" + name_;
+  const std::string handle = "/proc/self/fd/" + std::to_string(fd_);
+  return kind_ == Kind::kInFolder ? handle + "/" + name_ : handle;
 }
 
 long XattrSubject::list_into(char* out, std::size_t size) const {
   if (kind_ == Kind::kOpenFile) return ::flistxattr(fd_, out, size);
   if (features_.xattr_at)
     return ::syscall(kListxattrat, fd_, name_.c_str(), AT_SYMLINK_NOFOLLOW, out, size);
-  return ::llistxattr(proc_path().c_str(), out, size);
+  return kind_ == Kind::kPathHandle ? ::listxattr(proc_path().c_str(), out, size)
+                                    : ::llistxattr(proc_path().c_str(), out, size);
 }
 
 long XattrSubject::get_into(const char* name, char* out, std::size_t size) const {
@@ -59,7 +62,8 @@ long XattrSubject::get_into(const char* name, char* out, std::size_t size) const
     return ::syscall(kGetxattrat, fd_, name_.c_str(), AT_SYMLINK_NOFOLLOW, name, &arguments,
                      sizeof arguments);
   }
-  return ::lgetxattr(proc_path().c_str(), name, out, size);
+  return kind_ == Kind::kPathHandle ? ::getxattr(proc_path().c_str(), name, out, size)
+                                    : ::lgetxattr(proc_path().c_str(), name, out, size);
 }
 
 bool XattrSubject::list(std::vector<std::string>& names) const {
@@ -82,20 +86,16 @@ bool XattrSubject::get(const std::string& name, std::string& value) const {
 }
 
 bool XattrSubject::set(const std::string& name, std::string_view value) const {
+  check(kind_ != Kind::kInFolder, "an attribute set by name");
   if (kind_ == Kind::kOpenFile)
     return ::fsetxattr(fd_, name.c_str(), value.data(), value.size(), 0) == 0;
-  if (features_.xattr_at) {
-    XattrArguments arguments;
-    arguments.value = reinterpret_cast<std::uintptr_t>(value.data());
-    arguments.size = static_cast<std::uint32_t>(value.size());
-    return ::syscall(kSetxattrat, fd_, name_.c_str(), AT_SYMLINK_NOFOLLOW, name.c_str(), &arguments,
-                     sizeof arguments) == 0;
-  }
-  return ::lsetxattr(proc_path().c_str(), name.c_str(), value.data(), value.size(), 0) == 0;
+  return ::setxattr(proc_path().c_str(), name.c_str(), value.data(), value.size(), 0) == 0;
 }
 
 bool XattrSubject::remove(const std::string& name) const {
-  return ::fremovexattr(fd_, name.c_str()) == 0;
+  check(kind_ != Kind::kInFolder, "an attribute removed by name");
+  if (kind_ == Kind::kOpenFile) return ::fremovexattr(fd_, name.c_str()) == 0;
+  return ::removexattr(proc_path().c_str(), name.c_str()) == 0;
 }
 
 Status read_xattrs(const XattrSubject& subject, std::vector<Xattr>& xattrs) {

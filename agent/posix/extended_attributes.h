@@ -16,7 +16,9 @@ class XattrSubject {
  public:
   // An open file or folder (not O_PATH).
   static XattrSubject open_file(int fd) { return {Kind::kOpenFile, fd, {}, {}}; }
-  // `name` in the folder `folder` (O_PATH will do), the link itself if it is one.
+  // What is open with O_PATH, by way of /proc; a link itself if it is one.
+  static XattrSubject path_handle(int fd) { return {Kind::kPathHandle, fd, {}, {}}; }
+  // For reading only: `name` in the folder `folder` (O_PATH will do), the link itself if it is one.
   static XattrSubject in_folder(int folder, std::string_view name, KernelFeatures features) {
     return {Kind::kInFolder, folder, std::string(name), features};
   }
@@ -26,11 +28,10 @@ class XattrSubject {
   // False with errno, ENODATA if it is not there.
   bool get(const std::string& name, std::string& value) const;
   bool set(const std::string& name, std::string_view value) const;
-  // Of an open file only.
   bool remove(const std::string& name) const;
 
  private:
-  enum class Kind { kOpenFile, kInFolder };
+  enum class Kind { kOpenFile, kPathHandle, kInFolder };
   XattrSubject(Kind kind, int fd, std::string name, KernelFeatures features)
       : kind_(kind), fd_(fd), name_(std::move(name)), features_(features) {}
 

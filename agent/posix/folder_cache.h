@@ -55,6 +55,11 @@ class FolderCache {
     }
   }
 
+  void clear() {
+    const std::lock_guard lock(mutex_);
+    slots_.clear();
+  }
+
  private:
   struct Slot {
     std::size_t hash = 0;

@@ -6,7 +6,7 @@ namespace holdfast::agent {
 
 struct KernelFeatures {
   bool openat2 = false;   // Linux 5.6
-  bool xattr_at = false;  // Linux 6.13: setxattrat, getxattrat, listxattrat
+  bool xattr_at = false;  // Linux 6.13: getxattrat, listxattrat
 
   // Asks the kernel (and whatever seccomp filter lies before it).
   static KernelFeatures probe();

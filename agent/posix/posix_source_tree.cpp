@@ -61,6 +61,7 @@ PosixSourceTree::PosixSourceTree(SourcePaths sources, ScanOptions options, Kerne
 Status PosixSourceTree::scan(const std::function<bool(Entry&&)>& visit,
                              const std::function<void(ScanProblem&&)>& problem) {
   HOLDFAST_TRY(sources_.check_reachable());
+  folders_.clear();  // of an earlier scan
   TreeWalk(sources_, options_, features_).run(visit, problem);
   return {};
 }
@@ -82,7 +83,7 @@ Result<std::shared_ptr<Descriptor>> PosixSourceTree::folder_of(std::string_view 
   auto opened = std::make_shared<Descriptor>(open_folder(folder));
   if (!*opened) {
     Entry entry;
-    entry.path = folder;
+    entry.path = path;
     return lookup_error(errno, entry);
   }
   folders_.insert(folder, opened);
@@ -127,12 +128,11 @@ Status PosixSourceTree::describe(Entry& entry) {
   }
   HOLDFAST_ASSIGN(const std::shared_ptr<Descriptor> folder, folder_of(entry.path));
   const std::string name = entry.path.empty() ? "." : std::string(entry.name());
-  Status target;
-  if (entry.is_symlink()) target = read_target(folder->get(), name.c_str(), entry);
-  HOLDFAST_TRY_OR(
-      read_xattrs(XattrSubject::in_folder(folder->get(), name, features_), entry.xattrs),
-      "/" + printable(entry.path));
-  return target;
+  if (entry.is_symlink()) HOLDFAST_TRY(read_target(folder->get(), name.c_str(), entry));
+  Status xattrs = read_xattrs(XattrSubject::in_folder(folder->get(), name, features_), entry.xattrs);
+  if (xattrs) return {};
+  if (xattrs.error().code() == Code::kNotFound) return changed(entry, "vanished");
+  return std::move(xattrs).error().with_context("/" + printable(entry.path));
 }
 
 }  // namespace holdfast::agent

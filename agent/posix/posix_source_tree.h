@@ -27,7 +27,7 @@ class PosixSourceTree final : public SourceTree {
   // other (SourcePaths::check_reachable). `visit` and `problem` are called on the calling thread.
   Status scan(const std::function<bool(Entry&&)>& visit,
               const std::function<void(ScanProblem&&)>& problem) override;
-  // Also with a problem, the rest of `entry` is filled in. kChanged if it vanished.
+  // If one attribute cannot be read, the others are filled in. kChanged if the entry vanished.
   Status describe(Entry& entry) override;
   Result<std::unique_ptr<ContentReader>> open(const Entry& entry) override;
 

@@ -10,7 +10,6 @@
 namespace holdfast::agent {
 
 // Numbers that all architectures but Alpha share (include/uapi/asm-generic/unistd.h of Linux 6.13).
-inline constexpr long kSetxattrat = 463;
 inline constexpr long kGetxattrat = 464;
 inline constexpr long kListxattrat = 465;
 

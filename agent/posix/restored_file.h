@@ -1,0 +1,37 @@
+// One regular file while it is being restored.
+#pragma once
+
+#include <string>
+
+#include "agent/posix/target_folders.h"
+#include "agent/restore_target.h"
+
+namespace holdfast::agent {
+
+// The name under which something new is made, before it takes the place of what is there.
+// Unguessable, so that nobody can put something in its way. Thread-safe.
+std::string temporary_name();
+
+class RestoredFile final : public FileWriter {
+ public:
+  // Creates the file: under its own name if that is free, else under a temporary one that finish()
+  // renames over what is there. kAlreadyExists if a folder is there.
+  static Result<std::unique_ptr<RestoredFile>> create(TargetPlace place, const Entry& entry);
+  ~RestoredFile() override;
+  RestoredFile(const RestoredFile&) = delete;
+  RestoredFile& operator=(const RestoredFile&) = delete;
+
+  Status write_at(std::uint64_t offset, ByteView bytes) override;
+  Status finish(const Entry& entry) override;
+
+ private:
+  RestoredFile(TargetPlace place, std::string temporary, Descriptor file)
+      : place_(std::move(place)), temporary_(std::move(temporary)), file_(std::move(file)) {}
+
+  TargetPlace place_;
+  std::string temporary_;  // "" if it has its own name already
+  Descriptor file_;
+  bool finished_ = false;
+};
+
+}  // namespace holdfast::agent

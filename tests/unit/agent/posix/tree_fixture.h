@@ -1,0 +1,106 @@
+// A folder with files made by the test, and what a scan says of it.
+#pragma once
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "agent/posix/posix_source_tree.h"
+#include "tests/unit/common/posix/temporary_folder.h"
+
+namespace holdfast::agent {
+
+// With all new system calls, and by the ways around them.
+inline const std::vector<KernelFeatures>& feature_sets() {
+  static const std::vector<KernelFeatures> sets = {KernelFeatures::probe(), KernelFeatures{}};
+  return sets;
+}
+
+class TreeFixture : public ::testing::Test {
+ protected:
+  const std::string& root() const { return folder_.path(); }
+  std::string at(const std::string& path) const { return root() + "/" + path; }
+  // As in an Entry.
+  std::string entry_path(const std::string& path) const {
+    return path.empty() ? root().substr(1) : at(path).substr(1);
+  }
+
+  void make_folder(const std::string& path) const {
+    ASSERT_EQ(::mkdir(at(path).c_str(), 0755), 0) << path;
+  }
+  void make_file(const std::string& path, const std::string& content = "x") const {
+    const Descriptor file(::open(at(path).c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+    ASSERT_TRUE(static_cast<bool>(file)) << path;
+    ASSERT_EQ(::write(file.get(), content.data(), content.size()),
+              static_cast<ssize_t>(content.size()));
+  }
+  void make_link(const std::string& target, const std::string& path) const {
+    ASSERT_EQ(::symlink(target.c_str(), at(path).c_str()), 0) << path;
+  }
+
+ private:
+  TemporaryFolder folder_;
+};
+
+struct Scanned {
+  std::vector<Entry> entries;
+  std::vector<ScanProblem> problems;
+  Status status;
+
+  std::vector<std::string> paths() const {
+    std::vector<std::string> all;
+    for (const Entry& entry : entries) all.push_back(entry.path);
+    return all;
+  }
+  // Paths below `folder`, relative to it.
+  std::vector<std::string> below(const std::string& folder) const {
+    std::vector<std::string> all;
+    for (const Entry& entry : entries)
+      if (entry.path.starts_with(folder + "/")) all.push_back(entry.path.substr(folder.size() + 1));
+    return all;
+  }
+  const Entry& find(const std::string& path) const {
+    for (const Entry& entry : entries)
+      if (entry.path == path) return entry;
+    ADD_FAILURE() << "no entry " << path;
+    static const Entry none;
+    return none;
+  }
+};
+
+inline Scanned scan(SourceTree& tree) {
+  Scanned result;
+  result.status = tree.scan(
+      [&](Entry&& entry) {
+        result.entries.push_back(std::move(entry));
+        return true;
+      },
+      [&](ScanProblem&& problem) { result.problems.push_back(std::move(problem)); });
+  return result;
+}
+
+inline Scanned scan(const std::vector<std::string>& sources, ScanOptions options = {},
+                    KernelFeatures features = KernelFeatures::probe()) {
+  auto tree = PosixSourceTree::create(sources, std::move(options), features);
+  if (!tree) return {.entries = {}, .problems = {}, .status = tree.error()};
+  return scan(**tree);
+}
+
+// All of a file's content, `step` bytes a read.
+inline Result<std::string> read_all(SourceTree& tree, const Entry& entry, std::size_t step = 7) {
+  HOLDFAST_ASSIGN(const auto reader, tree.open(entry));
+  std::string content;
+  Bytes buffer(step);
+  for (;;) {
+    HOLDFAST_ASSIGN(const std::size_t length, reader->read(buffer));
+    content.append(as_text(ByteView(buffer).first(length)));
+    if (length < buffer.size()) return content;
+  }
+}
+
+}  // namespace holdfast::agent
