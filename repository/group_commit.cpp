@@ -1,0 +1,59 @@
+#include "repository/group_commit.h"
+
+#include <algorithm>
+#include <iterator>
+
+namespace holdfast::repository {
+
+GroupCommit::GroupCommit(Store& store, EventLoop& loop, Executor& executor, Hooks hooks)
+    : store_(store),
+      loop_(loop),
+      executor_(executor),
+      hooks_(std::move(hooks)),
+      alive_(std::make_shared<GroupCommit*>(this)) {}
+
+bool GroupCommit::wait(std::uint64_t connection, Done done) {
+  const auto mine = [&](const Waiter& waiter) { return waiter.connection == connection; };
+  const auto waiting = std::count_if(next_.begin(), next_.end(), mine) +
+                       std::count_if(covered_.begin(), covered_.end(), mine);
+  if (static_cast<std::size_t>(waiting) >= kMaxWaitingPerConnection) return false;
+  next_.push_back({connection, std::move(done)});
+  if (!running_) start();
+  return true;
+}
+
+void GroupCommit::sync_in_background() {
+  if (!running_) start();
+}
+
+void GroupCommit::forget(std::uint64_t connection) {
+  const auto mine = [&](const Waiter& waiter) { return waiter.connection == connection; };
+  std::erase_if(covered_, mine);
+  std::erase_if(next_, mine);
+}
+
+void GroupCommit::start() {
+  running_ = true;
+  covered_ = std::exchange(next_, {});
+  hooks_.begun();
+  executor_.submit(
+      [work = store_.begin_sync(), loop = &loop_, alive = std::weak_ptr(alive_)]() mutable {
+        Status outcome = work.run();
+        loop->post([work = std::move(work), alive, outcome = std::move(outcome)]() mutable {
+          if (const auto self = alive.lock()) (*self)->finish(std::move(work), std::move(outcome));
+        });
+      });
+}
+
+void GroupCommit::finish(SyncWork work, Status outcome) {
+  running_ = false;
+  const Status result = store_.finish_sync(std::move(work), std::move(outcome));
+  hooks_.finished(result);
+  std::vector<Waiter> told = std::exchange(covered_, {});
+  // A failed sync gives up everything behind the last good one, what came meanwhile too.
+  if (!result) std::move(next_.begin(), next_.end(), std::back_inserter(told)), next_.clear();
+  for (const Waiter& waiter : told) waiter.done(result);
+  if (!next_.empty() && !running_) start();
+}
+
+}  // namespace holdfast::repository
