@@ -16,7 +16,7 @@ namespace holdfast::repository {
 class GroupCommit {
  public:
   struct Hooks {
-    std::function<void()> begun;                   // what was appended so far will be covered
+    std::function<void()> begun;                  // what was appended so far will be covered
     std::function<void(const Status&)> finished;  // before anybody who waits is told
   };
   using Done = std::function<void(const Status&)>;

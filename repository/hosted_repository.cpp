@@ -17,12 +17,12 @@ Result<std::unique_ptr<HostedRepository>> HostedRepository::load(const Repositor
   }
   const RecoveryReport& recovery = hosted->store().recovery();
   if (recovery.damaged_records != 0 || recovery.torn_bytes != 0 || recovery.index_rebuilt)
-    hosted->note(recovery.damaged_records != 0 ? Severity::kError : Severity::kWarning,
-                 fmt::format("recovered: {} records replayed, {} torn bytes cut off, {} damaged "
-                             "records skipped{}",
-                             recovery.records_replayed, recovery.torn_bytes,
-                             recovery.damaged_records,
-                             recovery.index_rebuilt ? ", index rebuilt" : ""));
+    hosted->note(
+        recovery.damaged_records != 0 ? Severity::kError : Severity::kWarning,
+        fmt::format("recovered: {} records replayed, {} torn bytes cut off, {} damaged "
+                    "records skipped{}",
+                    recovery.records_replayed, recovery.torn_bytes, recovery.damaged_records,
+                    recovery.index_rebuilt ? ", index rebuilt" : ""));
   hosted->load_manifests();
   hosted->watch_read_only();
   return hosted;
@@ -34,8 +34,7 @@ HostedRepository::HostedRepository(const RepositoryId& id, OpenedStore opened,
       ports_(std::move(ports)),
       opened_(std::move(opened)),
       commits_(store(), ports_.loop, ports_.executor,
-               {[this] { sync_begun(); },
-                [this](const Status& result) { sync_finished(result); }}),
+               {[this] { sync_begun(); }, [this](const Status& result) { sync_finished(result); }}),
       verifications_(store(), ports_.clock) {
   recovery_tried_at_ = ports_.clock.now();
 }
@@ -82,8 +81,7 @@ bool HostedRepository::recovers_writes() {
 
 void HostedRepository::watch_read_only() {
   if (!store().read_only() || recovery_timer_runs_) return;
-  note(Severity::kError,
-       fmt::format("takes no writes: {}", store().statistics().read_only_reason));
+  note(Severity::kError, fmt::format("takes no writes: {}", store().statistics().read_only_reason));
   recovery_timer_runs_ = true;
   recovery_timer_ =
       ports_.loop.after(ports_.limits.recovery_interval, [this] { on_recovery_timer(); });

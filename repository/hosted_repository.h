@@ -49,13 +49,11 @@ class HostedRepository {
   const RepositoryId& id() const { return id_; }
   // The newest durable charter; null before the first.
   const Membership* membership() const { return membership_.get(); }
-  std::uint64_t charter_version() const {
-    return membership_ ? membership_->charter().version : 0;
-  }
+  std::uint64_t charter_version() const { return membership_ ? membership_->charter().version : 0; }
   StoreStatistics statistics() { return store().statistics(); }
 
   // receive_put_frame.cpp
-  void receive_present(const Asker&, const wire::PresentRequest&, const Answer&);
+  void receive_present(const wire::PresentRequest&, const Answer&);
   void receive_put_frame(const Asker&, const SharedBytes& frame, const Answer&);
   // receive_commit.cpp
   void receive_commit(const Asker&, const wire::CommitRequest&, const Answer&);

@@ -33,13 +33,13 @@ Status HostedRepository::check_next_charter(const Asker& asker,
     const std::uint64_t current = charter_version();
     if (next.charter.version != current + 1 ||
         next.charter.previous != membership_->signed_charter().digest)
-      return Error(Code::kConflict,
-                   fmt::format("charter: version {} does not follow version {}, which this node has",
-                               next.charter.version, current));
+      return Error(
+          Code::kConflict,
+          fmt::format("charter: version {} does not follow version {}, which this node has",
+                      next.charter.version, current));
   }
   HOLDFAST_ASSIGN(const Bytes vault, format::vault_of(next.record));
-  if (vault.empty())
-    return Error(Code::kInvalidArgument, "charter: it comes without its vault");
+  if (vault.empty()) return Error(Code::kInvalidArgument, "charter: it comes without its vault");
   return {};
 }
 

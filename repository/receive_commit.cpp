@@ -12,8 +12,7 @@ namespace {
 // A page of manifests: what fits well into a message's head.
 constexpr std::size_t kMaxPageBytes = std::size_t{4} << 20;
 constexpr std::size_t kMaxPageEntries = 4'096;
-static_assert(kMaxPageBytes + format::kMaxManifestSize + kMaxPageEntries * 32 <
-              wire::kMaxHeadSize);
+static_assert(kMaxPageBytes + format::kMaxManifestSize + kMaxPageEntries * 32 < wire::kMaxHeadSize);
 
 }  // namespace
 
@@ -53,8 +52,8 @@ void HostedRepository::receive_commit(const Asker& asker, const wire::CommitRequ
   if (place && snapshots_.is_durable(*place)) return answer.succeed(std::move(reply));
   if (!place) {
     try_to_write_again();
-    const Status appended = store().append_manifest(manifest->id, root, ports_.clock.wall(),
-                                                    manifest->bytes);
+    const Status appended =
+        store().append_manifest(manifest->id, root, ports_.clock.wall(), manifest->bytes);
     if (!appended) {
       watch_read_only();
       const bool missing = appended.error().code() == Code::kMissingObjects;
@@ -78,8 +77,8 @@ void HostedRepository::receive_head(const Asker& asker, const wire::HeadRequest&
                              "head: the process that embeds the node names the agent it means"));
   }
   if (!asker.may_bring_from(*agent))
-    return answer.fail(Error(Code::kPermissionDenied,
-                             "head: who may only append asks for its own"));
+    return answer.fail(
+        Error(Code::kPermissionDenied, "head: who may only append asks for its own"));
   wire::ReplyProto reply;
   wire::HeadReply& head = *reply.mutable_head();
   if (const Snapshot* newest = snapshots_.head(*agent)) {
@@ -102,8 +101,8 @@ void HostedRepository::receive_list_manifests(const Asker& asker,
     const auto id = ManifestId::from(as_bytes(request.after()));
     const auto place = id ? snapshots_.find(*id) : std::nullopt;
     if (!place || !snapshots_.is_durable(*place))
-      return answer.fail(Error(Code::kNotFound,
-                               "list: the manifest to go on behind is not here; begin anew"));
+      return answer.fail(
+          Error(Code::kNotFound, "list: the manifest to go on behind is not here; begin anew"));
     at = *place + 1;
   }
   wire::ReplyProto reply;

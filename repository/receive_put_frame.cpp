@@ -7,8 +7,7 @@
 
 namespace holdfast::repository {
 
-void HostedRepository::receive_present(const Asker&, const wire::PresentRequest& request,
-                                       const Answer& answer) {
+void HostedRepository::receive_present(const wire::PresentRequest& request, const Answer& answer) {
   const auto ids = wire::split_ids(request.ids(), wire::kMaxIdsPerRequest);
   if (!ids) return answer.fail(ids.error());
   const auto present = store().present(*ids);
@@ -22,8 +21,8 @@ Status HostedRepository::accept_frame(const Asker& asker, const format::ParsedFr
   HOLDFAST_TRY(format::verify_checksum(frame.bytes));
   if (frame.header.repository != id_)
     return Error(Code::kForged, "frame: it was made for another repository");
-  HOLDFAST_ASSIGN_OR(const format::CharterAgent* author,
-                     membership_->author(frame.header.agent), "frame");
+  HOLDFAST_ASSIGN_OR(const format::CharterAgent* author, membership_->author(frame.header.agent),
+                     "frame");
   if (!asker.may_bring_from(author->id))
     return Error(Code::kPermissionDenied,
                  fmt::format("frame: who may only append brings its own frames, not those of agent "

@@ -22,8 +22,7 @@ void HostedRepository::receive_verify(const Asker& asker, const wire::VerifyRequ
                                       const Answer& answer) {
   const auto depth = depth_from(request);
   if (!depth) return answer.fail(depth.error());
-  const auto report =
-      verifications_.advance({asker.peer.key, request.run()}, *depth, agent_keys());
+  const auto report = verifications_.advance({asker.peer.key, request.run()}, *depth, agent_keys());
   if (!report) return answer.fail(report.error());
   const VerifyProgress& figures = (*report)->figures;
   wire::ReplyProto reply;

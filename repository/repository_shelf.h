@@ -24,8 +24,8 @@ class RepositoryShelf {
   // Opens one that exists. kNoRepository, kConflict (another process has it), and what Store::open
   // says.
   virtual Result<OpenedStore> open(const RepositoryId& id) = 0;
-  // Creates an empty store, durably, and opens it. What a crash in an earlier attempt left behind is
-  // taken over. kAlreadyExists if list() has it.
+  // Creates an empty store, durably, and opens it. What a crash in an earlier attempt left behind
+  // is taken over. kAlreadyExists if list() has it.
   virtual Result<OpenedStore> create(const RepositoryId& id) = 0;
 };
 

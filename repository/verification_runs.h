@@ -19,7 +19,7 @@ class VerificationRuns {
  public:
   static constexpr std::size_t kMaxRuns = 8;  // kept; then the least recently asked about goes
   static constexpr Duration kSlice = std::chrono::milliseconds(50);  // of work per request
-  static constexpr unsigned kMaxStepsPerSlice = 64;  // where the clock stands still
+  static constexpr unsigned kMaxStepsPerSlice = 64;                  // where the clock stands still
   static constexpr Duration kTurn = std::chrono::seconds(30);
   static constexpr std::size_t kMaxDamaged = 65'536;  // ids and sentences kept of one run
   static constexpr std::size_t kMaxProblems = 1'000;
@@ -57,7 +57,7 @@ class VerificationRuns {
 
   Store& store_;
   const Clock& clock_;
-  std::list<Run> runs_;           // most recently asked about first
+  std::list<Run> runs_;          // most recently asked about first
   const Run* active_ = nullptr;  // whose cursor the store has
 };
 
