@@ -1,0 +1,180 @@
+// Everything is built while the loop does not run yet, on the caller's thread; from then on the
+// loop's thread owns it. The end goes the other way round: the node says that it is durable, the
+// loop ends, the pool is drained (it may still hold a sync), and only then node and stores go.
+#include "repository/posix/node_host.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <future>
+#include <thread>
+
+#include "common/posix/system_random.h"
+#include "common/posix/thread_pool.h"
+#include "common/posix/zap_authenticator.h"
+#include "repository/folder_shelf.h"
+#include "repository/posix/folder_invitations.h"
+#include "repository/posix/rocksdb_index.h"
+
+namespace holdfast::repository {
+namespace {
+
+// A sync at a time for a repository or two; the loop itself does the rest.
+constexpr unsigned kThreads = 2;
+constexpr Duration kLockRetry = std::chrono::milliseconds(100);
+
+// The node is made before its front, which needs it.
+class Front final : public Responder {
+ public:
+  void connect(Responder* to) { to_ = to; }
+  void reply(const Peer& peer, Message message) override {
+    if (to_ != nullptr) to_->reply(peer, std::move(message));
+  }
+  void disconnect(const Peer& peer) override {
+    if (to_ != nullptr) to_->disconnect(peer);
+  }
+
+ private:
+  Responder* to_ = nullptr;
+};
+
+Result<std::unique_ptr<FileLock>> lock_patiently(DataFolder& folder, const LockPatience& patience) {
+  const SystemClock clock;
+  const Instant begun = clock.now();
+  bool told = false;
+  for (;;) {
+    auto lock = folder.lock();
+    if (lock || lock.error().code() != Code::kConflict) return lock;
+    if (clock.now() - begun >= patience.timeout) return lock;
+    if (!told && patience.wait && !patience.wait(lock.error())) return lock;
+    told = true;
+    std::this_thread::sleep_for(kLockRetry);
+  }
+}
+
+}  // namespace
+
+struct NodeHost::State {
+  State(DataFolder its_folder, std::unique_ptr<FileLock> its_lock, EventLog& its_log,
+        HostOptions its_options, bool embedded)
+      : folder(std::move(its_folder)),
+        lock(std::move(its_lock)),
+        log(its_log),
+        options(std::move(its_options)),
+        id(folder.id()),
+        shelf(folder.files(), folder.repositories_path(), id, RocksDbIndex::open, options.store),
+        invitations(folder.files(), clock, folder.invites_path()),
+        pool(std::make_unique<ThreadPool>(kThreads, "node-sync")),
+        node(NodeOptions{.id = id,
+                         .program = options.program,
+                         .embedded = embedded,
+                         .limits = options.limits},
+             NodePorts{loop, *pool, clock, random, front, shelf, invitations, log}) {}
+  ~State() {
+    zmq_front.reset();
+    in_process_front.reset();
+    pool.reset();
+  }
+
+  DataFolder folder;
+  std::unique_ptr<FileLock> lock;
+  EventLog& log;
+  const HostOptions options;
+  const NodeId id;
+  std::string endpoint;
+
+  SystemClock clock;
+  SystemRandom random;
+  PollLoop loop;
+  FolderShelf shelf;
+  FolderInvitations invitations;
+  Front front;
+  std::unique_ptr<ThreadPool> pool;
+  Node node;
+
+  struct ZmqFront {
+    ZmqFront(State& state)
+        : authenticator(context, state.loop,
+                        [&state](const CurveKey& key) { return state.node.admits(key); }),
+          listener(context, state.loop, authenticator, state.folder.keys().clone(), state.node,
+                   state.options.listener) {}
+    ZmqContext context;
+    ZapAuthenticator authenticator;
+    ZmqListener listener;
+  };
+  std::unique_ptr<ZmqFront> zmq_front;
+  std::unique_ptr<InProcessNode> in_process_front;
+  std::thread thread;
+
+  void beat() {
+    loop.after(options.heartbeat_interval, [this] {
+      options.heartbeat();
+      beat();
+    });
+  }
+};
+
+Result<std::unique_ptr<NodeHost>> NodeHost::serve(DataFolder folder, EventLog& log,
+                                                  HostOptions options) {
+  const std::string listen = folder.configuration().listen;
+  if (listen.empty())
+    return Error(Code::kInvalidArgument,
+                 fmt::format("the node in {} has no address; `holdfast-node init` with --listen "
+                             "gives it one",
+                             folder.path()));
+  HOLDFAST_ASSIGN(auto lock, folder.lock());
+  auto state = std::make_unique<State>(std::move(folder), std::move(lock), log, std::move(options),
+                                       /*embedded=*/false);
+  HOLDFAST_TRY(state->node.start());
+  state->zmq_front = std::make_unique<State::ZmqFront>(*state);
+  HOLDFAST_TRY(state->zmq_front->authenticator.start());
+  HOLDFAST_TRY(state->zmq_front->listener.bind(listen));
+  state->endpoint = state->zmq_front->listener.endpoint();
+  HOLDFAST_TRY(state->folder.write_endpoint(state->endpoint));
+  state->front.connect(&state->zmq_front->listener);
+  return std::unique_ptr<NodeHost>(new NodeHost(std::move(state)));
+}
+
+Result<std::unique_ptr<NodeHost>> NodeHost::embed(DataFolder folder, InProcessNetwork& network,
+                                                  EventLog& log, LockPatience patience,
+                                                  HostOptions options) {
+  HOLDFAST_ASSIGN(auto lock, lock_patiently(folder, patience));
+  auto state = std::make_unique<State>(std::move(folder), std::move(lock), log, std::move(options),
+                                       /*embedded=*/true);
+  HOLDFAST_TRY(state->node.start());
+  state->endpoint = embedded_endpoint(state->folder.path());
+  HOLDFAST_ASSIGN(state->in_process_front,
+                  InProcessNode::listen(network, state->endpoint, state->loop, state->node));
+  state->front.connect(state->in_process_front.get());
+  return std::unique_ptr<NodeHost>(new NodeHost(std::move(state)));
+}
+
+NodeHost::NodeHost(std::unique_ptr<State> state) : state_(std::move(state)) {
+  if (state_->options.heartbeat) state_->beat();
+  state_->thread = std::thread([loop = &state_->loop] { loop->run(); });
+}
+
+NodeHost::~NodeHost() {
+  if (state_->thread.joinable()) static_cast<void>(stop());
+}
+
+const std::string& NodeHost::endpoint() const { return state_->endpoint; }
+const NodeId& NodeHost::id() const { return state_->id; }
+
+Status NodeHost::stop() {
+  if (!state_->thread.joinable()) return {};
+  std::promise<Status> outcome;
+  state_->loop.post([this, &outcome] {
+    state_->node.stop([&outcome](const Status& result) { outcome.set_value(result); });
+  });
+  Status result = outcome.get_future().get();
+  state_->loop.stop();
+  state_->thread.join();
+  return result;
+}
+
+std::string embedded_endpoint(const std::string& path) {
+  return "dir:" + std::filesystem::absolute(path).lexically_normal().string();
+}
+
+}  // namespace holdfast::repository

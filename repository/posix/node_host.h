@@ -1,0 +1,69 @@
+// A node at work in this process: a data folder, a loop on a thread of its own, a pool for what is
+// slow, and one of two fronts: a listener for agents on the network, or the embedding process.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "common/posix/in_process_network.h"
+#include "common/posix/zmq_listener.h"
+#include "repository/node.h"
+#include "repository/posix/data_folder.h"
+
+namespace holdfast::repository {
+
+struct HostOptions {
+  std::string program = "holdfast";
+  RepositoryLimits limits;
+  StoreLimits store;
+  ListenerOptions listener;
+  // Called on the node's loop every so often: it goes on as long as the loop does.
+  std::function<void()> heartbeat;
+  Duration heartbeat_interval = std::chrono::seconds(10);
+};
+
+// What to do while another process uses the folder.
+struct LockPatience {
+  Duration timeout{0};  // then kConflict
+  // Called once, with who has it, before the wait begins; false gives up at once.
+  std::function<bool(const Error&)> wait;
+};
+
+// Any thread, one at a time.
+class NodeHost {
+ public:
+  // Starts to accept agents at the folder's address; that is also written into the folder. The log
+  // outlives the host and is called from its loop. kNoRepository, kConflict (the folder or the
+  // address is in use), kInvalidArgument (it has no address), and what the devices say.
+  static Result<std::unique_ptr<NodeHost>> serve(DataFolder folder, EventLog& log,
+                                                 HostOptions options = {});
+  // Starts to answer this process at embedded_endpoint(folder.path()) of `network`, which outlives
+  // it.
+  static Result<std::unique_ptr<NodeHost>> embed(DataFolder folder, InProcessNetwork& network,
+                                                 EventLog& log, LockPatience patience = {},
+                                                 HostOptions options = {});
+  // stop(), if that was not called.
+  ~NodeHost();
+  NodeHost(const NodeHost&) = delete;
+  NodeHost& operator=(const NodeHost&) = delete;
+
+  // Where it answers, with the real port.
+  const std::string& endpoint() const;
+  const NodeId& id() const;
+
+  // Takes no more writes, makes durable what is not, and ends. Blocks. The error says that bytes
+  // which were not acknowledged as durable are lost.
+  Status stop();
+
+ private:
+  struct State;
+  explicit NodeHost(std::unique_ptr<State> state);
+  void run();
+  std::unique_ptr<State> state_;
+};
+
+// "dir:" and the absolute path.
+std::string embedded_endpoint(const std::string& path);
+
+}  // namespace holdfast::repository
