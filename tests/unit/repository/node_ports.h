@@ -1,0 +1,230 @@
+// The ports of a node under a test's control: time passes, work runs and devices fail when the test
+// says so.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/ports/clock.h"
+#include "common/ports/executor.h"
+#include "common/ports/file_system.h"
+#include "common/ports/random.h"
+#include "common/ports/transport.h"
+#include "common/posix/posix_file_system.h"
+#include "common/wire/message.h"
+#include "repository/event_log.h"
+#include "repository/invitations.h"
+#include "tests/testing/seed.h"
+#include "tests/unit/common/posix/temporary_folder.h"
+
+namespace holdfast::repository {
+
+class ManualClock final : public Clock {
+ public:
+  Instant now() const override { return {at_.count()}; }
+  UnixTime wall() const override { return {kEpoch + at_.count()}; }
+  void advance(Duration by) { at_ += by; }
+
+ private:
+  static constexpr std::int64_t kEpoch = 1'800'000'000'000'000'000;
+  Duration at_{0};
+};
+
+class ManualLoop final : public EventLoop {
+ public:
+  explicit ManualLoop(ManualClock& clock) : clock_(clock) {}
+  void post(Task task) override { posted_.push_back(std::move(task)); }
+  TimerId after(Duration delay, Task task) override {
+    const TimerId id = ++last_timer_;
+    timers_.emplace(id, Timer{clock_.now() + delay, std::move(task)});
+    return id;
+  }
+  void cancel(TimerId timer) override { timers_.erase(timer); }
+
+  // Runs what is posted; true if there was something.
+  bool run_posted() {
+    const bool any = !posted_.empty();
+    while (!posted_.empty()) {
+      Task task = std::move(posted_.front());
+      posted_.pop_front();
+      task();
+    }
+    return any;
+  }
+  // Lets time pass, and runs the timers that are due then.
+  void advance(Duration by) {
+    clock_.advance(by);
+    std::vector<TimerId> due;
+    for (const auto& [id, timer] : timers_)
+      if (timer.due <= clock_.now()) due.push_back(id);
+    for (const TimerId id : due)
+      if (auto timer = timers_.extract(id)) timer.mapped().task();
+    run_posted();
+  }
+  std::size_t timers() const { return timers_.size(); }
+  void forget_everything() {
+    posted_.clear();
+    timers_.clear();
+  }
+
+ private:
+  struct Timer {
+    Instant due;
+    Task task;
+  };
+  ManualClock& clock_;
+  std::deque<Task> posted_;
+  std::map<TimerId, Timer> timers_;
+  TimerId last_timer_ = 0;
+};
+
+class ManualExecutor final : public Executor {
+ public:
+  void submit(Task work) override { work_.push_back(std::move(work)); }
+  unsigned concurrency() const override { return 1; }
+  bool run_one() {
+    if (work_.empty()) return false;
+    Task work = std::move(work_.front());
+    work_.pop_front();
+    work();
+    return true;
+  }
+  std::size_t waiting() const { return work_.size(); }
+  void forget_everything() { work_.clear(); }
+
+ private:
+  std::deque<Task> work_;
+};
+
+// SplitMix64 from the process's seed.
+class SeededRandom final : public Random {
+ public:
+  void fill(MutableByteView out) override {
+    for (Byte& byte : out) byte = static_cast<Byte>(next() >> 56);
+  }
+
+ private:
+  std::uint64_t next() {
+    std::uint64_t z = state_ += 0x9e3779b97f4a7c15;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+    z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    return z ^ z >> 31;
+  }
+  std::uint64_t state_ = testing::seed();
+};
+
+class RecordingResponder final : public Responder {
+ public:
+  struct Reply {
+    wire::ReplyProto proto;
+    SharedBytes body;
+    Peer to;
+  };
+  void reply(const Peer& peer, Message message) override {
+    auto proto = wire::decode_reply(message.head);
+    check(proto.has_value(), "a node sent what is no reply");
+    const std::uint64_t id = proto->id();
+    const bool first = replies.emplace(id, Reply{*std::move(proto), message.body, peer}).second;
+    check(first, "a request was answered twice");
+  }
+  void disconnect(const Peer& peer) override { disconnected.push_back(peer); }
+
+  std::map<std::uint64_t, Reply> replies;
+  std::vector<Peer> disconnected;
+};
+
+class TestInvitations final : public Invitations {
+ public:
+  std::optional<Invitation> find(const CurveKey& key) override {
+    const auto found = issued.find(key);
+    return found == issued.end() ? std::nullopt : std::optional(found->second);
+  }
+  Status bind(const CurveKey& key, const RepositoryId& repository) override {
+    if (fail_to_bind) return Error(Code::kIo, "the invitation cannot be written");
+    Invitation& invitation = issued.at(key);
+    if (invitation.used_for && invitation.used_for != repository)
+      return Error(Code::kConflict, "the invitation was used for another repository");
+    invitation.used_for = repository;
+    return {};
+  }
+  std::map<CurveKey, Invitation> issued;
+  bool fail_to_bind = false;
+};
+
+class RecordingLog final : public EventLog {
+ public:
+  void note(Severity severity, std::string_view line) override {
+    if (severity == Severity::kError) errors.emplace_back(line);
+  }
+  std::vector<std::string> errors;
+};
+
+// Files in a folder of the test's own, on a device that fails on demand.
+class TestFiles final : public FileSystem {
+ public:
+  std::string root() const { return folder_.path(); }
+  bool syncs_fail = false;
+  bool no_space = false;
+
+  Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override {
+    if (mode == OpenMode::kCreateNew && no_space) return full(path);
+    HOLDFAST_ASSIGN(auto file, files_.open(path, mode));
+    return std::unique_ptr<File>(std::make_unique<FailingFile>(*this, std::move(file), path));
+  }
+  Status make_directory(const std::string& path) override { return files_.make_directory(path); }
+  Status rename(const std::string& from, const std::string& to) override {
+    return files_.rename(from, to);
+  }
+  Status remove(const std::string& path) override { return files_.remove(path); }
+  Status sync_directory(const std::string& path) override { return files_.sync_directory(path); }
+  Result<std::vector<DirectoryEntry>> list(const std::string& path) override {
+    return files_.list(path);
+  }
+  Result<bool> exists(const std::string& path) override { return files_.exists(path); }
+  Result<std::uint64_t> free_bytes(const std::string&) override {
+    return no_space ? 0 : std::uint64_t{1} << 40;
+  }
+  Result<std::unique_ptr<FileLock>> lock(const std::string& path) override {
+    return files_.lock(path);
+  }
+
+ private:
+  static Error full(const std::string& path) {
+    return Error(Code::kNoSpace, path + ": No space left on device");
+  }
+  class FailingFile final : public File {
+   public:
+    FailingFile(TestFiles& files, std::unique_ptr<File> file, std::string path)
+        : files_(files), file_(std::move(file)), path_(std::move(path)) {}
+    Result<std::size_t> read_at(std::uint64_t offset, MutableByteView out) override {
+      return file_->read_at(offset, out);
+    }
+    Status write_at(std::uint64_t offset, std::vector<ByteView> parts) override {
+      if (files_.no_space) return full(path_);
+      return file_->write_at(offset, std::move(parts));
+    }
+    Status sync_data() override {
+      if (files_.syncs_fail) return Error(Code::kIo, path_ + ": fdatasync: Input/output error");
+      return file_->sync_data();
+    }
+    Status truncate(std::uint64_t size) override { return file_->truncate(size); }
+    Result<std::uint64_t> size() override { return file_->size(); }
+    void start_writeback(std::uint64_t offset, std::uint64_t length) override {
+      file_->start_writeback(offset, length);
+    }
+
+   private:
+    TestFiles& files_;
+    const std::unique_ptr<File> file_;
+    const std::string path_;
+  };
+
+  TemporaryFolder folder_;
+  PosixFileSystem files_;
+};
+
+}  // namespace holdfast::repository
