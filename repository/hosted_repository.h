@@ -56,6 +56,7 @@ class HostedRepository {
   void receive_present(const wire::PresentRequest&, const Answer&);
   void receive_put_frame(const Asker&, const SharedBytes& frame, const Answer&);
   // receive_commit.cpp
+  void receive_prepare(const wire::PrepareRequest&, const Answer&);
   void receive_commit(const Asker&, const wire::CommitRequest&, const Answer&);
   void receive_head(const Asker&, const wire::HeadRequest&, const Answer&);
   void receive_list_manifests(const Asker&, const wire::ListManifestsRequest&, const Answer&);
@@ -93,6 +94,8 @@ class HostedRepository {
   Status accept_frame(const Asker& asker, const format::ParsedFrame& frame) const;
   Result<format::SignedManifest> accept_manifest(const Asker& asker, ByteView bytes) const;
   Status check_next_charter(const Asker& asker, const format::SignedCharter& next) const;
+  // kMissingObjects if it is not there with all below it.
+  Status require_present(const ObjectId& root);
   Result<std::vector<bool>> roots_present(std::span<const Snapshot> snapshots);
   void answer_when_durable(const Answer& answer, wire::ReplyProto reply);
   Store::AgentKeys agent_keys() const;

@@ -30,6 +30,7 @@ std::uint32_t needed_roles(Request::WhatCase what) {
       return kAnyEnrolled;
     case Request::kPresent:
     case Request::kPutFrame:
+    case Request::kPrepare:
     case Request::kCommit:
     case Request::kHead:
       return format::kAppend;
@@ -47,7 +48,8 @@ std::uint32_t needed_roles(Request::WhatCase what) {
 }
 
 bool writes(Request::WhatCase what) {
-  return what == Request::kPutFrame || what == Request::kCommit || what == Request::kPutCharter;
+  return what == Request::kPutFrame || what == Request::kPrepare || what == Request::kCommit ||
+         what == Request::kPutCharter;
 }
 
 std::string_view role_names(std::uint32_t roles) {
@@ -219,6 +221,8 @@ void Node::receive(const Asker& asker, HostedRepository& repository, Request& re
       return repository.receive_present(request.present(), answer);
     case Request::kPutFrame:
       return repository.receive_put_frame(asker, body, answer);
+    case Request::kPrepare:
+      return repository.receive_prepare(request.prepare(), answer);
     case Request::kCommit:
       return repository.receive_commit(asker, request.commit(), answer);
     case Request::kHead:

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "common/crypto/hash.h"
+#include "repository/posix/rocksdb_index.h"
 
 namespace holdfast::repository {
 namespace {
@@ -187,6 +188,14 @@ Result<std::unique_ptr<FileLock>> DataFolder::lock() {
   static_cast<void>(write_file_atomically(files_, process_path(path_),
                                           as_bytes(fmt::format("{}\n", ::getpid()))));
   return lock;
+}
+
+FolderShelf DataFolder::shelf(StoreLimits limits) const {
+  const auto open_index = [](const std::string& path) -> Result<std::unique_ptr<ObjectIndex>> {
+    HOLDFAST_ASSIGN(auto index, RocksDbIndex::open(path));
+    return std::unique_ptr<ObjectIndex>(std::move(index));
+  };
+  return FolderShelf(files_, path_ + "/repositories", id(), open_index, limits);
 }
 
 Status DataFolder::write_endpoint(const std::string& endpoint) {

@@ -17,6 +17,7 @@
 #include "common/ports/file_system.h"
 #include "common/ports/random.h"
 #include "common/posix/curve_key_pair.h"
+#include "repository/folder_shelf.h"
 
 namespace holdfast::repository {
 
@@ -47,8 +48,9 @@ class DataFolder {
   const CurveKeyPair& keys() const { return keys_; }
   NodeId id() const { return node_id(keys_.public_key); }
   std::string invites_path() const { return path_ + "/invites"; }
-  std::string repositories_path() const { return path_ + "/repositories"; }
   FileSystem& files() const { return files_; }
+  // The repositories, with their indexes in RocksDB. May outlive this.
+  FolderShelf shelf(StoreLimits limits = {}) const;
 
   // For as long as the repositories are used. kConflict, saying which process has it, if known.
   Result<std::unique_ptr<FileLock>> lock();

@@ -8,11 +8,9 @@
 
 #include "common/posix/descriptor_limit.h"
 #include "common/posix/posix_file_system.h"
-#include "repository/folder_shelf.h"
 #include "repository/posix/folder_invitations.h"
 #include "repository/posix/journal_log.h"
 #include "repository/posix/node_host.h"
-#include "repository/posix/rocksdb_index.h"
 
 namespace holdfast::repository {
 namespace {
@@ -96,7 +94,7 @@ Status reindex(const std::string& data) {
   PosixFileSystem files;
   HOLDFAST_ASSIGN(DataFolder folder, DataFolder::open(files, data));
   HOLDFAST_ASSIGN(const auto lock, folder.lock());
-  FolderShelf shelf(files, folder.repositories_path(), folder.id(), RocksDbIndex::open);
+  FolderShelf shelf = folder.shelf();
   HOLDFAST_ASSIGN(const auto ids, shelf.list());
   for (const RepositoryId& id : ids) {
     HOLDFAST_ASSIGN_OR(const OpenedStore opened, shelf.open(id), id.hex());

@@ -12,9 +12,7 @@
 #include "common/posix/system_random.h"
 #include "common/posix/thread_pool.h"
 #include "common/posix/zap_authenticator.h"
-#include "repository/folder_shelf.h"
 #include "repository/posix/folder_invitations.h"
-#include "repository/posix/rocksdb_index.h"
 
 namespace holdfast::repository {
 namespace {
@@ -62,7 +60,7 @@ struct NodeHost::State {
         log(its_log),
         options(std::move(its_options)),
         id(folder.id()),
-        shelf(folder.files(), folder.repositories_path(), id, RocksDbIndex::open, options.store),
+        shelf(folder.shelf(options.store)),
         invitations(folder.files(), clock, folder.invites_path()),
         pool(std::make_unique<ThreadPool>(kThreads, "node-sync")),
         node(NodeOptions{.id = id,
