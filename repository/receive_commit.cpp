@@ -1,5 +1,5 @@
-// Commit, Head and ListManifests: which snapshots there are. A commit is answered only once its
-// manifest, and with it everything appended before, is durable.
+// Prepare, Commit, Head and ListManifests: which snapshots there are. A commit is answered only
+// once its manifest, and with it everything appended before, is durable.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,7 +14,29 @@ constexpr std::size_t kMaxPageBytes = std::size_t{4} << 20;
 constexpr std::size_t kMaxPageEntries = 4'096;
 static_assert(kMaxPageBytes + format::kMaxManifestSize + kMaxPageEntries * 32 < wire::kMaxHeadSize);
 
+void fail_naming(const Answer& answer, const Error& error, const ObjectId& root) {
+  const bool missing = error.code() == Code::kMissingObjects;
+  answer.fail(error, std::span(&root, missing ? 1 : 0));
+}
+
 }  // namespace
+
+Status HostedRepository::require_present(const ObjectId& root) {
+  HOLDFAST_ASSIGN(const std::vector<bool> present, store().present(std::span(&root, 1)));
+  if (present.front()) return {};
+  return Error(Code::kMissingObjects, fmt::format("the root {} is not present", root.short_hex()));
+}
+
+void HostedRepository::receive_prepare(const wire::PrepareRequest& request, const Answer& answer) {
+  const auto root = ObjectId::from(as_bytes(request.root()));
+  if (!root) return answer.fail(Error(Code::kProtocol, "prepare: an object's id has 32 bytes"));
+  if (auto present = require_present(*root); !present)
+    return fail_naming(answer, present.error(), *root);
+  wire::ReplyProto reply;
+  reply.mutable_prepare();
+  if (store().unsynced_bytes() == 0) return answer.succeed(std::move(reply));
+  answer_when_durable(answer, std::move(reply));
+}
 
 Result<format::SignedManifest> HostedRepository::accept_manifest(const Asker& asker,
                                                                  ByteView bytes) const {
@@ -37,14 +59,9 @@ void HostedRepository::receive_commit(const Asker& asker, const wire::CommitRequ
                                       const Answer& answer) {
   const auto manifest = accept_manifest(asker, as_bytes(request.manifest()));
   if (!manifest) return answer.fail(manifest.error());
-  const ObjectId root = manifest->manifest.root;
-  const auto present = store().present(std::span(&root, 1));
-  if (!present) return answer.fail(present.error());
-  if (!present->front())
-    return answer.fail(
-        Error(Code::kMissingObjects, fmt::format("manifest {}: its root {} is not present",
-                                                 manifest->id.short_hex(), root.short_hex())),
-        std::span(&root, 1));
+  const ObjectId& root = manifest->manifest.root;
+  if (auto present = require_present(root); !present)
+    return fail_naming(answer, present.error(), root);
 
   wire::ReplyProto reply;
   const auto place = snapshots_.find(manifest->id);
@@ -56,8 +73,7 @@ void HostedRepository::receive_commit(const Asker& asker, const wire::CommitRequ
         store().append_manifest(manifest->id, root, ports_.clock.wall(), manifest->bytes);
     if (!appended) {
       watch_read_only();
-      const bool missing = appended.error().code() == Code::kMissingObjects;
-      return answer.fail(appended.error(), std::span(&root, missing ? 1 : 0));
+      return fail_naming(answer, appended.error(), root);
     }
     snapshots_.append(*manifest);
   }

@@ -25,9 +25,8 @@ Error invalid(std::string message) { return Error(Code::kInvalidArgument, std::m
 // The parts of "tcp://HOST:PORT"; the host keeps the brackets of an IPv6 address.
 struct Endpoint {
   std::string host;
-  std::string port;
+  bool any_port = false;
   bool is_wildcard() const { return host == "*" || host == "0.0.0.0" || host == "[::]"; }
-  bool any_port() const { return port == "0" || port == "*"; }
 };
 
 Result<Endpoint> split_endpoint(const std::string& text) {
@@ -36,7 +35,8 @@ Result<Endpoint> split_endpoint(const std::string& text) {
   if (!text.starts_with(kScheme) || colon == std::string::npos || colon <= kScheme.size() ||
       colon + 1 == text.size() || text.find_first_of(" \t\n") != std::string::npos)
     return invalid(fmt::format("{} is not of the form tcp://ADDRESS:PORT", printable(text)));
-  return Endpoint{text.substr(kScheme.size(), colon - kScheme.size()), text.substr(colon + 1)};
+  const std::string_view port = std::string_view(text).substr(colon + 1);
+  return Endpoint{text.substr(kScheme.size(), colon - kScheme.size()), port == "0" || port == "*"};
 }
 
 Status check_configuration(const NodeConfiguration& configuration) {
@@ -46,7 +46,7 @@ Status check_configuration(const NodeConfiguration& configuration) {
   if (!configuration.listen.empty()) HOLDFAST_TRY(split_endpoint(configuration.listen));
   if (!configuration.advertise.empty()) {
     HOLDFAST_ASSIGN(const Endpoint advertised, split_endpoint(configuration.advertise));
-    if (advertised.is_wildcard() || advertised.any_port())
+    if (advertised.is_wildcard() || advertised.any_port)
       return invalid(
           fmt::format("{} is not an address that others can connect to", configuration.advertise));
   }
@@ -215,7 +215,7 @@ Result<std::string> DataFolder::public_endpoint() const {
         fmt::format("the node in {} listens everywhere; `advertise` in {} says where "
                     "others reach it",
                     path_, configuration_path(path_)));
-  if (!listen.any_port()) return configuration_.listen;
+  if (!listen.any_port) return configuration_.listen;
   auto endpoint = read_line(files_, endpoint_path(path_));
   if (!endpoint && endpoint.error().code() == Code::kNotFound)
     return invalid(fmt::format("the node in {} has no port before it was started", path_));

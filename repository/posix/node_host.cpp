@@ -36,18 +36,22 @@ class Front final : public Responder {
   Responder* to_ = nullptr;
 };
 
+// Tries again and again on a loop of its own, since the lock tells nobody when it is free.
 Result<std::unique_ptr<FileLock>> lock_patiently(DataFolder& folder, const LockPatience& patience) {
-  const SystemClock clock;
-  const Instant begun = clock.now();
-  bool told = false;
-  for (;;) {
-    auto lock = folder.lock();
-    if (lock || lock.error().code() != Code::kConflict) return lock;
-    if (clock.now() - begun >= patience.timeout) return lock;
-    if (!told && patience.wait && !patience.wait(lock.error())) return lock;
-    told = true;
-    std::this_thread::sleep_for(kLockRetry);
-  }
+  auto lock = folder.lock();
+  const auto in_use = [&] { return !lock && lock.error().code() == Code::kConflict; };
+  if (!in_use() || patience.timeout <= Duration{0}) return lock;
+  if (patience.wait && !patience.wait(lock.error())) return lock;
+  PollLoop loop;
+  const Instant deadline = loop.clock().now() + patience.timeout;
+  std::function<void()> try_again = [&] {
+    lock = folder.lock();
+    if (!in_use() || loop.clock().now() >= deadline) return loop.stop();
+    loop.after(kLockRetry, try_again);
+  };
+  loop.after(kLockRetry, try_again);
+  loop.run();
+  return lock;
 }
 
 }  // namespace

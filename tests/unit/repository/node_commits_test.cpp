@@ -115,6 +115,31 @@ TEST_F(NodeCommits, NothingIsAcknowledgedWhenTheSyncFails) {
   EXPECT_EQ(listed(writer), (std::vector{first.id, second.id}));
 }
 
+TEST_F(NodeCommits, PrepareIsAnsweredOnceEverythingTakenSoFarIsDurable) {
+  wire::RequestProto proto = request();
+  proto.mutable_prepare()->set_root(root.id.str());
+  const auto id = send(writer, proto);
+  EXPECT_FALSE(answered(id));
+  run();
+  EXPECT_EQ(outcome_of(reply_to(id)), "ok");
+  EXPECT_EQ(outcome_of(reply_to(send(writer, proto))), "ok");  // nothing left to sync
+  restart();
+  EXPECT_TRUE(present(root.id));
+}
+
+TEST_F(NodeCommits, PrepareFailsWithoutTheRootOrWhenTheSyncFails) {
+  wire::RequestProto proto = request();
+  const ObjectId absent = repository.data("absent").id;
+  proto.mutable_prepare()->set_root(absent.str());
+  const auto reply = ask(writer, proto);
+  EXPECT_EQ(outcome_of(reply), "missing_objects");
+  EXPECT_EQ(reply.error().missing(), absent.str());
+  proto.mutable_prepare()->set_root(root.id.str());
+  files.syncs_fail = true;
+  EXPECT_EQ(outcome_of(ask(writer, proto)), "io");
+  EXPECT_EQ(outcome_of(ask(writer, proto)), "missing_objects");
+}
+
 TEST_F(NodeCommits, AnotherManifestWithTheSameNumberIsAConflict) {
   EXPECT_EQ(commit(writer, numbered(1, std::nullopt)), "ok");
   EXPECT_EQ(commit(writer, numbered(1, std::nullopt)), "conflict");
@@ -165,7 +190,7 @@ TEST_F(NodeCommits, ForgedAndForeignManifestsAreRefused) {
     altered.bytes[at] ^= 1;
     EXPECT_NE(commit(writer, altered), "ok") << at;
   }
-  TestRepository other(random);
+  EnrolledRepository other(random);
   EXPECT_EQ(commit(writer, other.manifest(repository.writer, root.id)), "forged");
   EXPECT_EQ(commit(embedder, repository.manifest(repository.reader, root.id)), "permission_denied");
   EXPECT_EQ(commit(embedder, repository.manifest(repository.revoked, root.id)),

@@ -27,7 +27,7 @@ format::CharterAgent TestAgent::entry() const {
   return entry;
 }
 
-TestRepository::TestRepository(Random& random)
+EnrolledRepository::EnrolledRepository(Random& random)
     : owner(random, "owner", kAllRoles),
       writer(random, "writer", format::kAppend),
       other_writer(random, "other writer", format::kAppend),
@@ -42,8 +42,8 @@ TestRepository::TestRepository(Random& random)
   revoked.revoked = true;
 }
 
-format::SignedCharter TestRepository::charter(std::uint64_t version,
-                                              std::optional<Sha256> previous) const {
+format::SignedCharter EnrolledRepository::charter(std::uint64_t version,
+                                                  std::optional<Sha256> previous) const {
   format::Charter charter;
   charter.version = version;
   charter.previous = previous;
@@ -53,19 +53,20 @@ format::SignedCharter TestRepository::charter(std::uint64_t version,
   return format::sign_charter(std::move(charter), as_bytes("a vault"), admin_.seed());
 }
 
-TestObject TestRepository::data(std::string payload) {
+TestObject EnrolledRepository::data(std::string payload) {
   const ObjectId id =
       format::ObjectIdentifier(id_key_).identify(format::ObjectKind::kData, {}, as_bytes(payload));
   return {id, {}, std::move(payload)};
 }
 
-TestObject TestRepository::list(std::vector<ObjectId> refs, std::string payload) {
+TestObject EnrolledRepository::list(std::vector<ObjectId> refs, std::string payload) {
   const ObjectId id = format::ObjectIdentifier(id_key_).identify(format::ObjectKind::kList, refs,
                                                                  as_bytes(payload));
   return {id, std::move(refs), std::move(payload)};
 }
 
-SharedBytes TestRepository::frame(const TestAgent& agent, const std::vector<TestObject>& objects) {
+SharedBytes EnrolledRepository::frame(const TestAgent& agent,
+                                      const std::vector<TestObject>& objects) {
   const auto run = format::begin_run(random_, id(), crypto::public_key(encryption_key_));
   format::FrameCounter counter;
   format::FrameSealer sealer(run, id(), agent.signing, counter, 1);
@@ -77,15 +78,15 @@ SharedBytes TestRepository::frame(const TestAgent& agent, const std::vector<Test
   return sealer.seal(content);
 }
 
-format::SignedManifest TestRepository::manifest(const TestAgent& agent, const ObjectId& root,
-                                                const format::SignedManifest* previous) {
+format::SignedManifest EnrolledRepository::manifest(const TestAgent& agent, const ObjectId& root,
+                                                    const format::SignedManifest* previous) {
   return previous == nullptr ? manifest(agent, root, 1, std::nullopt)
                              : manifest(agent, root, previous->manifest.sequence + 1, previous->id);
 }
 
-format::SignedManifest TestRepository::manifest(const TestAgent& agent, const ObjectId& root,
-                                                std::uint64_t sequence,
-                                                std::optional<ManifestId> previous) {
+format::SignedManifest EnrolledRepository::manifest(const TestAgent& agent, const ObjectId& root,
+                                                    std::uint64_t sequence,
+                                                    std::optional<ManifestId> previous) {
   format::Manifest manifest;
   manifest.repository = id();
   manifest.agent = agent.id();

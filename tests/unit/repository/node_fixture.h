@@ -36,9 +36,9 @@ struct TestObject {
 };
 
 // What makes a repository: keys and agents. Each call of charter() gives the next version.
-class TestRepository {
+class EnrolledRepository {
  public:
-  explicit TestRepository(Random& random);
+  explicit EnrolledRepository(Random& random);
 
   RepositoryId id() const { return format::repository_id(admin_.verify_key()); }
   // Signed, with a vault.
@@ -106,11 +106,11 @@ class NodeTest : public ::testing::Test {
   ManualClock clock;
   ManualLoop loop{clock};
   ManualExecutor executor;
-  SeededRandom random;
+  testing::SeededRandom random{testing::seed()};
   RecordingResponder responder;
   TestInvitations invitations;
   RecordingLog log;
-  TestRepository repository{random};
+  EnrolledRepository repository{random};
   NodeOptions options;
   std::unique_ptr<FolderShelf> shelf;
   std::unique_ptr<Node> node;

@@ -50,7 +50,7 @@ TEST_F(NodeFrames, ASignatureOfAnotherAgentIsForged) {
 }
 
 TEST_F(NodeFrames, AFrameForAnotherRepositoryIsRefused) {
-  TestRepository other(random);
+  EnrolledRepository other(random);
   const SharedBytes frame = other.frame(repository.writer, {other.data("content")});
   EXPECT_EQ(put(writer, frame), "forged");
 }

@@ -19,6 +19,7 @@
 #include "repository/event_log.h"
 #include "repository/invitations.h"
 #include "tests/testing/seed.h"
+#include "tests/testing/seeded_random.h"
 #include "tests/unit/common/posix/temporary_folder.h"
 
 namespace holdfast::repository {
@@ -98,23 +99,6 @@ class ManualExecutor final : public Executor {
 
  private:
   std::deque<Task> work_;
-};
-
-// SplitMix64 from the process's seed.
-class SeededRandom final : public Random {
- public:
-  void fill(MutableByteView out) override {
-    for (Byte& byte : out) byte = static_cast<Byte>(next() >> 56);
-  }
-
- private:
-  std::uint64_t next() {
-    std::uint64_t z = state_ += 0x9e3779b97f4a7c15;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    return z ^ z >> 31;
-  }
-  std::uint64_t state_ = testing::seed();
 };
 
 class RecordingResponder final : public Responder {

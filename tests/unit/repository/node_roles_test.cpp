@@ -53,6 +53,8 @@ class NodeRoles : public NodeTest {
         {"get_charter", [](Request& r) { r.mutable_get_charter(); }, enrolled + "invited-here "},
         {"present", [](Request& r) { r.mutable_present(); }, " embedder owner writer "},
         {"put_frame", [](Request& r) { r.mutable_put_frame(); }, " embedder owner writer "},
+        {"prepare", [=](Request& r) { r.mutable_prepare()->set_root(id); },
+         " embedder owner writer "},
         {"commit", [](Request& r) { r.mutable_commit(); }, " embedder owner writer "},
         {"head", [](Request& r) { r.mutable_head(); }, " embedder owner writer "},
         {"list_manifests", [](Request& r) { r.mutable_list_manifests(); },
@@ -92,7 +94,7 @@ TEST_F(NodeRoles, TheTableCoversEveryKindOfRequest) {
     kind.fill(proto);
     covered.insert(proto.what_case());
   }
-  for (int what = Request::kHello; what <= Request::kReportDamage; ++what)
+  for (int what = Request::kHello; what <= Request::kPrepare; ++what)
     EXPECT_TRUE(covered.contains(static_cast<Request::WhatCase>(what))) << what;
 }
 
@@ -139,7 +141,7 @@ TEST_F(NodeRoles, ConnectionsAreAdmittedForUnrevokedAgentsAndInvitedKeysOnly) {
 
 TEST_F(NodeRoles, AnAgentOfOneRepositoryIsAStrangerToAnother) {
   create_repository();
-  TestRepository other(random);
+  EnrolledRepository other(random);
   Request put = request();
   put.set_repository(other.id().str());
   put.mutable_put_charter()->set_record(to_string(other.first_charter().record));
