@@ -83,8 +83,8 @@ class NodeHostTest : public ::testing::Test {
   }
   std::unique_ptr<NodeHost> serve() {
     auto host = NodeHost::serve(folder(), log);
-    EXPECT_TRUE(host.has_value()) << host.error().message();
-    return host ? *std::move(host) : nullptr;
+    check(host.has_value(), host ? "" : host.error().message().c_str());
+    return *std::move(host);
   }
   NodeAddress address(const NodeHost& host) {
     return {host.endpoint(), folder().keys().public_key};
