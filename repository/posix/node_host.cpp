@@ -4,6 +4,7 @@
 #include "repository/posix/node_host.h"
 
 #include <fmt/format.h>
+#include <signal.h>
 
 #include <filesystem>
 #include <future>
@@ -154,7 +155,12 @@ Result<std::unique_ptr<NodeHost>> NodeHost::embed(DataFolder folder, InProcessNe
 NodeHost::NodeHost(std::unique_ptr<State> state)
     : endpoint_(state->endpoint), id_(state->id), state_(std::move(state)) {
   if (state_->options.heartbeat) state_->beat();
-  state_->thread = std::thread([loop = &state_->loop] { loop->run(); });
+  state_->thread = std::thread([loop = &state_->loop] {
+    sigset_t all;  // signals are for the thread that expects them
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, nullptr);
+    loop->run();
+  });
 }
 
 NodeHost::~NodeHost() { static_cast<void>(stop()); }
