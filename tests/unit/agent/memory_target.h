@@ -2,6 +2,7 @@
 // down when they are broken.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
