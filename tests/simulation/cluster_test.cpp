@@ -146,13 +146,13 @@ void run_with_faults(Cluster& cluster, std::vector<Acknowledged>& acknowledged) 
     change_source(cluster, 25);
     const auto contents = cluster.source.contents();
     const auto report = cluster.back_up([&] {
-      const std::uint64_t draw = cluster.random.below(20'000);
-      if (draw >= cluster.nodes.size() * 2) return;
-      ClusterNode& node = *cluster.nodes[draw % cluster.nodes.size()];
-      if (node.running())
-        node.crash(static_cast<simulation::CrashKeeps>(cluster.random.below(3)));
-      else
+      ClusterNode& node = *cluster.nodes[cluster.random.below(cluster.nodes.size())];
+      if (node.running()) {
+        if (cluster.random.below(250) == 0)
+          node.crash(static_cast<simulation::CrashKeeps>(cluster.random.below(3)));
+      } else if (cluster.random.below(60) == 0) {
         node.start();
+      }
     });
     if (report) acknowledged.push_back({*report->manifest, contents});
   }
