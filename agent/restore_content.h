@@ -19,7 +19,7 @@ namespace holdfast::agent {
 // One regular file that is being put together. Thread-safe.
 class RestoredFile {
  public:
-  RestoredFile(PlannedEntry planned, RestoreTarget& target, RestoreLedger& ledger)
+  RestoredFile(RestoreEntry planned, RestoreTarget& target, RestoreLedger& ledger)
       : planned_(std::move(planned)), target_(target), ledger_(ledger) {}
   RestoredFile(const RestoredFile&) = delete;
   RestoredFile& operator=(const RestoredFile&) = delete;
@@ -37,7 +37,7 @@ class RestoredFile {
   void fail(Error error);
 
   bool failed() const { return failed_; }
-  const PlannedEntry& planned() const { return planned_; }
+  const RestoreEntry& planned() const { return planned_; }
   const CatalogEntry& entry() const { return planned_.from; }
   const std::string& path() const { return planned_.path; }
   std::uint64_t ordinal() const { return planned_.ordinal; }
@@ -47,7 +47,7 @@ class RestoredFile {
   void end(const Status& status);
   Result<FileWriter*> writer();
 
-  const PlannedEntry planned_;
+  const RestoreEntry planned_;
   RestoreTarget& target_;
   RestoreLedger& ledger_;
   std::atomic<std::size_t> left_ = 0;

@@ -28,7 +28,7 @@ std::string joined(const std::string& folder, std::string_view name) {
 }
 
 std::size_t memory_of(const CatalogEntry& entry) {
-  std::size_t size = sizeof(PlannedEntry) + 2 * entry.entry.path.size() + entry.entry.target.size();
+  std::size_t size = sizeof(RestoreEntry) + 2 * entry.entry.path.size() + entry.entry.target.size();
   for (const Xattr& xattr : entry.entry.xattrs) size += xattr.name.size() + xattr.value.size();
   return size;
 }
@@ -85,7 +85,7 @@ bool RestorePlanner::is_full(const RestoreWindow& window) const {
 }
 
 void RestorePlanner::take(CatalogEntry&& from, RestoreWindow& window) {
-  PlannedEntry planned;
+  RestoreEntry planned;
   const std::string& full = from.entry.path;
   if (options_.below.empty()) {
     planned.path = full;

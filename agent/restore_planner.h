@@ -11,7 +11,7 @@
 
 namespace holdfast::agent {
 
-struct PlannedEntry {
+struct RestoreEntry {
   CatalogEntry from;
   std::string path;           // in the target
   std::uint64_t ordinal = 0;  // of a regular file
@@ -19,8 +19,8 @@ struct PlannedEntry {
 };
 
 struct RestoreWindow {
-  std::vector<PlannedEntry> entries;  // folders before what is in them
-  std::vector<PlannedEntry> folders;  // in which nothing follows: the deepest first
+  std::vector<RestoreEntry> entries;  // folders before what is in them
+  std::vector<RestoreEntry> folders;  // in which nothing follows: the deepest first
   std::vector<std::string> removals;  // in those, and not in the snapshot
   std::vector<RestoreProblem> problems;
   // The last of the entries is a file of chunk lists, and alone of its kind.
@@ -47,7 +47,7 @@ class RestorePlanner {
 
  private:
   struct Folder {
-    PlannedEntry planned;
+    RestoreEntry planned;
     bool made = false;
     std::vector<std::string> others;  // names in the target, sorted; those behind `at` are not met
     std::size_t at = 0;

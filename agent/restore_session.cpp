@@ -41,8 +41,8 @@ struct RestoreSession::Lists {
 
 struct RestoreSession::Window {
   PreparedWindow prepared;
-  std::vector<PlannedEntry> to_check;  // in the second pass, instead
-  std::optional<PlannedEntry> huge_to_check;
+  std::vector<RestoreEntry> to_check;  // in the second pass, instead
+  std::optional<RestoreEntry> huge_to_check;
   std::size_t works = 0;  // on contents, on their way
   bool written = false;   // all contents are
   bool linked = false, ending = false;
@@ -50,7 +50,7 @@ struct RestoreSession::Window {
   std::size_t next_list = 0;
   std::uint64_t offset = 0;  // behind the runs that were begun
   bool lists_on_their_way = false, lists_ended = true;
-  const PlannedEntry* huge() const {
+  const RestoreEntry* huge() const {
     if (huge_to_check) return &*huge_to_check;
     return prepared.huge ? &prepared.huge->planned() : nullptr;
   }
@@ -135,7 +135,7 @@ void RestoreSession::plan() {
           return window;
         }
         window->prepared.last = planned.last;
-        for (PlannedEntry& entry : planned.entries) {
+        for (RestoreEntry& entry : planned.entries) {
           if (!entry.from.entry.is_regular() || !shared.ledger.was_written(entry.ordinal)) continue;
           if (entry.from.content.lists)
             window->huge_to_check = std::move(entry);
@@ -201,7 +201,7 @@ void RestoreSession::write_content(const WindowPtr& window,
 }
 
 void RestoreSession::fetch_lists(const WindowPtr& window) {
-  const PlannedEntry* const huge = window->huge();
+  const RestoreEntry* const huge = window->huge();
   if (huge == nullptr || window->lists_ended || window->lists_on_their_way ||
       window->works >= kMostRuns)
     return;
@@ -235,7 +235,7 @@ void RestoreSession::fetch_lists(const WindowPtr& window) {
 void RestoreSession::take_lists(const WindowPtr& window, const std::vector<ObjectId>& ids,
                                 Lists& lists) {
   if (window->lists_ended) return settle(window);  // a run before did not verify
-  const PlannedEntry& huge = *window->huge();
+  const RestoreEntry& huge = *window->huge();
   const bool last = window->next_list == huge.from.content.refs.size();
   const std::uint64_t size = huge.from.entry.size;
   const std::uint64_t offset = window->offset;
@@ -301,7 +301,7 @@ void RestoreSession::check_files(const WindowPtr& window) {
         [window, next, view = view_, keys = keys_](Shared& shared) {
           ContentCheck check(*view, keys->id_key);
           for (std::size_t at; (at = next->fetch_add(1)) < window->to_check.size();) {
-            const PlannedEntry& planned = window->to_check[at];
+            const RestoreEntry& planned = window->to_check[at];
             const Content& content = planned.from.content;
             const Status good = check.check_file(planned.path, planned.from.entry.size,
                                                  content.refs, content.lengths);
@@ -325,7 +325,7 @@ void RestoreSession::check_run(const WindowPtr& window, Run chunks, std::uint64_
   run(
       [window, chunks = std::move(chunks), offset, last, view = view_,
        keys = keys_](Shared& shared) {
-        const PlannedEntry& planned = *window->huge();
+        const RestoreEntry& planned = *window->huge();
         const Status good = ContentCheck(*view, keys->id_key)
                                 .check_file(planned.path, planned.from.entry.size, chunks.chunks,
                                             chunks.lengths, offset);
@@ -350,12 +350,12 @@ void RestoreSession::end_front() {
   if (checking_) return pop_front();
   run(
       [window](Shared& shared) {
-        std::vector<PlannedEntry> to_copy;
+        std::vector<RestoreEntry> to_copy;
         if (!std::exchange(window->linked, true)) to_copy = shared.steps->link(window->prepared);
         if (to_copy.empty()) shared.steps->finish(window->prepared);
         return to_copy;
       },
-      [this, window](std::vector<PlannedEntry> to_copy) {
+      [this, window](std::vector<RestoreEntry> to_copy) {
         if (to_copy.empty()) return pop_front();
         window->ending = false;
         window->written = false;
@@ -364,12 +364,12 @@ void RestoreSession::end_front() {
 }
 
 // Names that could not be linked become files of their own.
-void RestoreSession::copy_instead(const WindowPtr& window, std::vector<PlannedEntry> files) {
+void RestoreSession::copy_instead(const WindowPtr& window, std::vector<RestoreEntry> files) {
   ++window->works;
   run(
       [this_target = &target_, window, files = std::move(files)](Shared& shared) mutable {
         auto content = std::make_shared<RestoreContent>();
-        for (PlannedEntry& planned : files) {
+        for (RestoreEntry& planned : files) {
           auto file =
               std::make_shared<RestoredFile>(std::move(planned), *this_target, shared.ledger);
           if (file->entry().content.lists)

@@ -68,7 +68,7 @@ class RestoreSession {
   void settle(const WindowPtr& window);
   // What follows.
   void end_front();
-  void copy_instead(const WindowPtr& window, std::vector<PlannedEntry> files);
+  void copy_instead(const WindowPtr& window, std::vector<RestoreEntry> files);
   void pop_front();
   // The second pass.
   void begin_check();

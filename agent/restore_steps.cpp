@@ -21,7 +21,7 @@ PreparedWindow RestoreSteps::prepare(RestoreWindow window) {
   prepared.content = std::make_shared<RestoreContent>();
   for (RestoreProblem& problem : window.problems)
     ledger_.problem(problem.path, std::move(problem.error));
-  for (PlannedEntry& planned : window.entries) prepare(std::move(planned), prepared);
+  for (RestoreEntry& planned : window.entries) prepare(std::move(planned), prepared);
   prepared.ids = prepared.content->close();
   prepared.removals = std::move(window.removals);
   prepared.folders = std::move(window.folders);
@@ -30,7 +30,7 @@ PreparedWindow RestoreSteps::prepare(RestoreWindow window) {
   return prepared;
 }
 
-void RestoreSteps::prepare(PlannedEntry planned, PreparedWindow& window) {
+void RestoreSteps::prepare(RestoreEntry planned, PreparedWindow& window) {
   const Entry& entry = planned.from.entry;
   if (entry.is_regular()) return prepare_file(std::move(planned), window);
   if (!entry.is_directory()) return prepare_other(planned);
@@ -43,7 +43,7 @@ void RestoreSteps::prepare(PlannedEntry planned, PreparedWindow& window) {
   }
 }
 
-void RestoreSteps::prepare_file(PlannedEntry planned, PreparedWindow& window) {
+void RestoreSteps::prepare_file(RestoreEntry planned, PreparedWindow& window) {
   const Entry& entry = planned.from.entry;
   ledger_.found_file(entry.size);
   const auto end = [&](RestoreLedger::Outcome outcome) {
@@ -73,7 +73,7 @@ void RestoreSteps::prepare_file(PlannedEntry planned, PreparedWindow& window) {
     window.content->add(std::move(file));
 }
 
-void RestoreSteps::prepare_other(const PlannedEntry& planned) {
+void RestoreSteps::prepare_other(const RestoreEntry& planned) {
   const Result<bool> wanted = is_wanted(planned);
   if (!wanted) return note(planned, wanted.error());
   if (!*wanted) return ledger_.skipped_other();
@@ -83,7 +83,7 @@ void RestoreSteps::prepare_other(const PlannedEntry& planned) {
                     : target_.make_special(planned.path, planned.from.entry));
 }
 
-void RestoreSteps::note(const PlannedEntry& planned, const Status& status) {
+void RestoreSteps::note(const RestoreEntry& planned, const Status& status) {
   if (!status) ledger_.problem(planned.path, status.error());
   if (status || status.error().code() == Code::kPermissionDenied)
     ledger_.other();
@@ -92,7 +92,7 @@ void RestoreSteps::note(const PlannedEntry& planned, const Status& status) {
 }
 
 // Whether what is there, if anything, gives way.
-Result<bool> RestoreSteps::is_wanted(const PlannedEntry& planned) {
+Result<bool> RestoreSteps::is_wanted(const RestoreEntry& planned) {
   const Entry& entry = planned.from.entry;
   if (options_.overwrite == Overwrite::kAlways) return true;
   if (options_.overwrite == Overwrite::kIfChanged && entry.is_regular()) {
@@ -114,7 +114,7 @@ Result<bool> RestoreSteps::is_wanted(const PlannedEntry& planned) {
   return false;
 }
 
-bool RestoreSteps::is_link(const PlannedEntry& planned, std::string& original) {
+bool RestoreSteps::is_link(const RestoreEntry& planned, std::string& original) {
   const Entry& entry = planned.from.entry;
   const auto key = std::pair(entry.device, entry.inode);
   const std::uint64_t content = digest_of(planned.from);
@@ -128,9 +128,9 @@ bool RestoreSteps::is_link(const PlannedEntry& planned, std::string& original) {
   return true;
 }
 
-std::vector<PlannedEntry> RestoreSteps::link(PreparedWindow& window) {
-  std::vector<PlannedEntry> to_copy;
-  for (PlannedLink& link : window.links) {
+std::vector<RestoreEntry> RestoreSteps::link(PreparedWindow& window) {
+  std::vector<RestoreEntry> to_copy;
+  for (RestoreLink& link : window.links) {
     if (target_.make_hard_link(link.planned.path, link.original))
       ledger_.file(RestoreLedger::Outcome::kLinked, link.planned.ordinal,
                    link.planned.from.entry.size);
@@ -151,7 +151,7 @@ void RestoreSteps::finish(PreparedWindow& window) {
   }
   window.removals.clear();
   if (!options_.dry_run)
-    for (const PlannedEntry& folder : window.folders)
+    for (const RestoreEntry& folder : window.folders)
       if (const Status done = target_.finish_directory(folder.path, folder.from.entry); !done)
         ledger_.problem(folder.path, done.error());
   window.folders.clear();

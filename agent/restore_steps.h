@@ -17,8 +17,8 @@
 namespace holdfast::agent {
 
 // A name that is to be linked to a file written before.
-struct PlannedLink {
-  PlannedEntry planned;
+struct RestoreLink {
+  RestoreEntry planned;
   std::string original;
 };
 
@@ -26,9 +26,9 @@ struct PreparedWindow {
   std::shared_ptr<RestoreContent> content;
   std::vector<ObjectId> ids;           // of the content
   std::shared_ptr<RestoredFile> huge;  // of chunk lists
-  std::vector<PlannedLink> links;
+  std::vector<RestoreLink> links;
   std::vector<std::string> removals;
-  std::vector<PlannedEntry> folders;
+  std::vector<RestoreEntry> folders;
   bool last = false;
 };
 
@@ -42,7 +42,7 @@ class RestoreSteps {
   PreparedWindow prepare(RestoreWindow window);
   // Once the content of this window and all before it is written. What could not be linked comes
   // back as files to be written.
-  std::vector<PlannedEntry> link(PreparedWindow& window);
+  std::vector<RestoreEntry> link(PreparedWindow& window);
   void finish(PreparedWindow& window);
 
  private:
@@ -52,12 +52,12 @@ class RestoreSteps {
     std::uint64_t content;  // a digest of size and refs: the same inode number may come again
     std::uint64_t left;
   };
-  void prepare(PlannedEntry planned, PreparedWindow& window);
-  void prepare_file(PlannedEntry planned, PreparedWindow& window);
-  void prepare_other(const PlannedEntry& planned);
-  Result<bool> is_wanted(const PlannedEntry& planned);
-  bool is_link(const PlannedEntry& planned, std::string& original);
-  void note(const PlannedEntry& planned, const Status& status);
+  void prepare(RestoreEntry planned, PreparedWindow& window);
+  void prepare_file(RestoreEntry planned, PreparedWindow& window);
+  void prepare_other(const RestoreEntry& planned);
+  Result<bool> is_wanted(const RestoreEntry& planned);
+  bool is_link(const RestoreEntry& planned, std::string& original);
+  void note(const RestoreEntry& planned, const Status& status);
 
   const RestoreOptions& options_;
   RestoreTarget& target_;

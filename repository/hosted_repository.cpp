@@ -111,6 +111,7 @@ void HostedRepository::sync_finished(const Status& result) {
     return;
   }
   snapshots_.set_durable(covered_.snapshots);
+  watch_read_only();  // the segments are synced, but the index may have failed
   if (covered_.charter && pending_charter_) {
     membership_ = std::make_unique<Membership>(*std::move(pending_charter_));
     pending_charter_.reset();

@@ -11,7 +11,8 @@
 namespace holdfast::content {
 
 struct ChunkingParameters {
-  std::uint32_t average = 1 << 16;  // bytes; a power of two from 4 KiB to 16 MiB
+  // Bytes; a power of two from 4 KiB to 16 MiB. The default: docs/decisions/0001-chunk-size.md.
+  std::uint32_t average = 1 << 16;
   std::uint32_t minimum() const { return average / 4; }
   std::uint32_t maximum() const { return average * 4; }
 };

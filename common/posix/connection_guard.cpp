@@ -19,7 +19,9 @@
 namespace holdfast {
 namespace {
 
-constexpr int kEvents = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_CONNECTED | ZMQ_EVENT_DISCONNECTED;
+constexpr int kConnecting =
+    ZMQ_EVENT_CONNECTED | ZMQ_EVENT_CONNECT_DELAYED | ZMQ_EVENT_CONNECT_RETRIED;
+constexpr int kEvents = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | kConnecting;
 
 // TCP_ESTABLISHED, which <linux/tcp.h> leaves to a header that excludes it.
 constexpr std::uint8_t kEstablished = 1;
@@ -49,7 +51,7 @@ std::optional<tcp_info> info_of(int fd) {
 Result<std::unique_ptr<ConnectionGuard>> ConnectionGuard::watch(ZmqContext& context, PollLoop& loop,
                                                                 ZmqSocket& watched,
                                                                 ConnectionLimits limits,
-                                                                Ended ended) {
+                                                                ConnectionEvents events) {
   const std::string endpoint = "inproc://holdfast-connections-" + std::to_string(next_number());
   if (::zmq_socket_monitor(watched.handle(), endpoint.c_str(), kEvents) != 0)
     return error_from_errno(errno, "cannot watch the connections of a socket");
@@ -61,12 +63,12 @@ Result<std::unique_ptr<ConnectionGuard>> ConnectionGuard::watch(ZmqContext& cont
   if (::zmq_connect(monitor.handle(), endpoint.c_str()) != 0)
     return error_from_errno(errno, "cannot watch the connections of a socket");
   return std::unique_ptr<ConnectionGuard>(
-      new ConnectionGuard(loop, watched, std::move(monitor), limits, std::move(ended)));
+      new ConnectionGuard(loop, watched, std::move(monitor), limits, std::move(events)));
 }
 
 ConnectionGuard::ConnectionGuard(PollLoop& loop, ZmqSocket& watched, ZmqSocket monitor,
-                                 ConnectionLimits limits, Ended ended)
-    : loop_(loop), watched_(watched), limits_(limits), ended_(std::move(ended)) {
+                                 ConnectionLimits limits, ConnectionEvents events)
+    : loop_(loop), watched_(watched), limits_(limits), events_(std::move(events)) {
   monitor_.emplace(std::move(monitor));
   watch_ = loop_.watch(monitor_->descriptor(), [this] { read_events(); });
   read_events();
@@ -90,6 +92,7 @@ void ConnectionGuard::read_events() {
       on_closed(fd);
     else if (kind == ZMQ_EVENT_ACCEPTED || kind == ZMQ_EVENT_CONNECTED)
       on_open(fd);
+    if ((kind & kConnecting) != 0) events_.connecting();
   }
 }
 
@@ -108,7 +111,7 @@ void ConnectionGuard::on_closed(int fd) {
   const ConnectionNumber number = found->second;
   by_fd_.erase(found);
   connections_.erase(number);
-  ended_(number);
+  events_.ended(number);
 }
 
 void ConnectionGuard::make_room() {

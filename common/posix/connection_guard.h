@@ -34,15 +34,21 @@ struct ConnectionLimits {
   unsigned stuck_after = 40;
 };
 
+// What the guard tells; called on the loop's thread, not by the destructor.
+struct ConnectionEvents {
+  // Once for each connection that is gone.
+  std::function<void(ConnectionNumber)> ended = [](ConnectionNumber) {};
+  // For sockets that connect: libzmq is trying, or will, or has just done so.
+  std::function<void()> connecting = [] {};
+};
+
 // Loop thread only.
 class ConnectionGuard {
  public:
-  // `ended` is called once for each connection that is gone; not by the destructor.
-  using Ended = std::function<void(ConnectionNumber)>;
   // Before `watched` binds or connects; it, the context and the loop outlive the guard.
   static Result<std::unique_ptr<ConnectionGuard>> watch(ZmqContext& context, PollLoop& loop,
                                                         ZmqSocket& watched, ConnectionLimits limits,
-                                                        Ended ended);
+                                                        ConnectionEvents events);
   ~ConnectionGuard();
   ConnectionGuard(const ConnectionGuard&) = delete;
   ConnectionGuard& operator=(const ConnectionGuard&) = delete;
@@ -71,7 +77,7 @@ class ConnectionGuard {
   };
 
   ConnectionGuard(PollLoop& loop, ZmqSocket& watched, ZmqSocket monitor, ConnectionLimits limits,
-                  Ended ended);
+                  ConnectionEvents events);
   void read_events();
   void on_open(int fd);
   void on_closed(int fd);
@@ -85,7 +91,7 @@ class ConnectionGuard {
   ZmqSocket& watched_;
   std::optional<ZmqSocket> monitor_;
   const ConnectionLimits limits_;
-  const Ended ended_;
+  const ConnectionEvents events_;
   WatchId watch_ = 0;
   TimerId timer_ = 0;
   bool timer_runs_ = false;

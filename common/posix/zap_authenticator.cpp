@@ -82,7 +82,8 @@ ZapAuthenticator::Verdict ZapAuthenticator::judge(const std::vector<ZmqMessage>&
     return {"400", "CURVE only"};
   std::copy(claimed.begin(), claimed.end(), key.begin());
   if (!admits_(key)) return {"400", "Not admitted"};
-  if (!spend(key)) return {"300", "Too many connections"};
+  // Not 300, "try later": libzmq would then keep the connection until its handshake times out.
+  if (!spend(key)) return {"400", "Too many connections"};
   return {"200", "OK"};
 }
 

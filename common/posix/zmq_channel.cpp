@@ -1,5 +1,6 @@
 #include "common/posix/zmq_channel.h"
 
+#include <algorithm>
 #include <cerrno>
 
 namespace holdfast {
@@ -9,35 +10,59 @@ constexpr int kMessagesPerTurn = 64;  // then timers and tasks have their turn
 
 }  // namespace
 
-Result<std::unique_ptr<ZmqChannel>> ZmqChannel::connect(
-    ZmqContext& context, PollLoop& loop, ZmqSocket socket, const std::string& endpoint,
-    MessageLimits message, ConnectionLimits limits, Dialer::Receive receive) {
+Result<std::unique_ptr<ZmqChannel>> ZmqChannel::connect(ZmqContext& context, PollLoop& loop,
+                                                        ZmqSocket socket, Settings settings,
+                                                        Dialer::Receive receive) {
   std::unique_ptr<ZmqChannel> channel(
-      new ZmqChannel(loop, std::move(socket), message, std::move(receive)));
-  HOLDFAST_ASSIGN(channel->guard_, ConnectionGuard::watch(context, loop, channel->socket_, limits,
-                                                          [](ConnectionNumber) {}));
+      new ZmqChannel(loop, std::move(socket), std::move(settings), std::move(receive)));
+  ZmqChannel* const raw = channel.get();
+  HOLDFAST_ASSIGN(
+      channel->guard_,
+      ConnectionGuard::watch(context, loop, channel->socket_, channel->settings_.connection,
+                             {.ended = [raw](ConnectionNumber) { raw->on_ended(); },
+                              .connecting = [raw] { raw->given_up_ = false; }}));
+  const std::string& endpoint = channel->settings_.endpoint;
   if (::zmq_connect(channel->socket_.handle(), endpoint.c_str()) != 0) {
     if (errno == EMFILE) return error_from_errno(errno, "cannot dial " + endpoint);
     return Error(Code::kInvalidArgument, "cannot dial " + endpoint + ": " + ::zmq_strerror(errno));
   }
-  channel->watch_ =
-      loop.watch(channel->socket_.descriptor(), [raw = channel.get()] { raw->drain(); });
+  channel->watch_ = loop.watch(channel->socket_.descriptor(), [raw] { raw->drain(); });
   channel->drain_soon();
   return channel;
 }
 
-ZmqChannel::ZmqChannel(PollLoop& loop, ZmqSocket socket, MessageLimits message,
-                       Dialer::Receive receive)
+ZmqChannel::ZmqChannel(PollLoop& loop, ZmqSocket socket, Settings settings, Dialer::Receive receive)
     : loop_(loop),
       socket_(std::move(socket)),
-      limits_(message),
+      settings_(std::move(settings)),
       receive_(std::make_shared<const Dialer::Receive>(std::move(receive))),
+      redial_wait_(settings_.redial_first),
       life_(std::make_shared<Life>(Life{this})) {}
 
 ZmqChannel::~ZmqChannel() {
   life_->channel = nullptr;
+  if (redial_is_due_) loop_.cancel(redial_timer_);
   if (watch_ != 0) loop_.unwatch(watch_);
   guard_.reset();
+}
+
+// libzmq says at once when it goes on by itself; if it has not by the time of the timer, it will
+// not.
+void ZmqChannel::on_ended() {
+  given_up_ = true;
+  if (std::exchange(redial_is_due_, true)) return;
+  redial_timer_ = loop_.after(redial_wait_, [this] {
+    redial_is_due_ = false;
+    if (given_up_) redial();
+  });
+}
+
+void ZmqChannel::redial() {
+  redial_wait_ = std::min(2 * redial_wait_, settings_.redial_last);
+  ::zmq_disconnect(socket_.handle(), settings_.endpoint.c_str());
+  check(::zmq_connect(socket_.handle(), settings_.endpoint.c_str()) == 0,
+        "an address that was dialled is refused");
+  drain_soon();
 }
 
 void ZmqChannel::send(Message message) {
@@ -90,10 +115,12 @@ bool ZmqChannel::receive(std::optional<Message>& message) {
   }
   if (connection) guard_->took(*connection, wire_bytes);
   const ByteView view = head.view();
-  if (parts > 2 || view.size() > limits_.head_bytes || body.view().size() > limits_.body_bytes) {
+  if (parts > 2 || view.size() > settings_.message.head_bytes ||
+      body.view().size() > settings_.message.body_bytes) {
     if (connection) guard_->cut(*connection, "a message beyond what a node may send");
     return true;
   }
+  redial_wait_ = settings_.redial_first;
   message.emplace(Message{Bytes(view.begin(), view.end()), {}});
   if (parts == 2) message->body = std::move(body).share();
   return true;

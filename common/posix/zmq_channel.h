@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "common/ports/transport.h"
 #include "common/posix/connection_guard.h"
@@ -14,10 +16,19 @@ namespace holdfast {
 // Loop thread only; may be destroyed from inside of `receive`.
 class ZmqChannel final : public Channel {
  public:
+  struct Settings {
+    std::string endpoint;
+    MessageLimits message;
+    ConnectionLimits connection;
+    // libzmq connects again by itself, but gives an address up for good after bytes that are no
+    // ZMTP and after an answer "not admitted". Then it is dialled anew after the first of these,
+    // doubled up to the last.
+    Duration redial_first;
+    Duration redial_last;
+  };
   // `socket` is a DEALER with all its options, not connected yet.
   static Result<std::unique_ptr<ZmqChannel>> connect(ZmqContext& context, PollLoop& loop,
-                                                     ZmqSocket socket, const std::string& endpoint,
-                                                     MessageLimits message, ConnectionLimits limits,
+                                                     ZmqSocket socket, Settings settings,
                                                      Dialer::Receive receive);
   ~ZmqChannel() override;
   ZmqChannel(const ZmqChannel&) = delete;
@@ -30,18 +41,24 @@ class ZmqChannel final : public Channel {
     ZmqChannel* channel;
   };
 
-  ZmqChannel(PollLoop& loop, ZmqSocket socket, MessageLimits message, Dialer::Receive receive);
+  ZmqChannel(PollLoop& loop, ZmqSocket socket, Settings settings, Dialer::Receive receive);
+  void on_ended();
+  void redial();
   void drain();
   void drain_soon();
   bool receive(std::optional<Message>& message);
 
   PollLoop& loop_;
   ZmqSocket socket_;
-  const MessageLimits limits_;
+  const Settings settings_;
   std::shared_ptr<const Dialer::Receive> receive_;
   std::unique_ptr<ConnectionGuard> guard_;
   WatchId watch_ = 0;
   bool drain_is_posted_ = false;
+  bool given_up_ = false;  // as far as is known
+  bool redial_is_due_ = false;
+  TimerId redial_timer_ = 0;
+  Duration redial_wait_;
   std::shared_ptr<Life> life_;  // what tasks hold that may run when the channel is gone
 };
 

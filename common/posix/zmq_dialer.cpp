@@ -38,17 +38,20 @@ Result<std::unique_ptr<Channel>> ZmqDialer::dial(const NodeAddress& address, Rec
   // (libzmq issues 3596 and 3937). ZMQ_HEARTBEAT_IVL, the other half of that defect, stays unset.
   socket.set(ZMQ_IMMEDIATE, 1);
   socket.set(ZMQ_LINGER, milliseconds(options_.linger));
-  socket.set(ZMQ_RECONNECT_IVL, milliseconds(lengthened(options_.reconnect_first, random_)));
-  socket.set(ZMQ_RECONNECT_IVL_MAX, milliseconds(lengthened(options_.reconnect_last, random_)));
+  const Duration first = lengthened(options_.reconnect_first, random_);
+  const Duration last = lengthened(options_.reconnect_last, random_);
+  socket.set(ZMQ_RECONNECT_IVL, milliseconds(first));
+  socket.set(ZMQ_RECONNECT_IVL_MAX, milliseconds(last));
   socket.set(ZMQ_CONNECT_TIMEOUT, milliseconds(options_.connect));
   socket.set(ZMQ_HANDSHAKE_IVL, milliseconds(options_.handshake));
   const std::size_t largest = std::max(options_.message.head_bytes, options_.message.body_bytes);
   socket.set(ZMQ_MAXMSGSIZE, static_cast<std::int64_t>(largest + curve_wire_bytes(0)));
   socket.set(ZMQ_SNDHWM, options_.send_queue_messages);
   socket.set(ZMQ_RCVHWM, options_.receive_queue_messages);
-  HOLDFAST_ASSIGN(auto channel,
-                  ZmqChannel::connect(context_, loop_, std::move(socket), address.endpoint,
-                                      options_.message, options_.connection, std::move(receive)));
+  ZmqChannel::Settings settings{address.endpoint, options_.message, options_.connection, first,
+                                last};
+  HOLDFAST_ASSIGN(auto channel, ZmqChannel::connect(context_, loop_, std::move(socket),
+                                                    std::move(settings), std::move(receive)));
   return std::unique_ptr<Channel>(std::move(channel));
 }
 

@@ -131,7 +131,7 @@ Status ZmqListener::open_socket(const std::string& endpoint) {
   socket_->set(ZMQ_RCVHWM, options_.receive_queue_messages);
   socket_->set(ZMQ_SNDHWM, options_.send_queue_messages);
   socket_->set(ZMQ_LINGER, 100);
-  socket_->set(ZMQ_BACKLOG, 128);
+  socket_->set(ZMQ_BACKLOG, 1024);  // a fleet that starts at the full hour
   using Milliseconds = std::chrono::duration<int, std::milli>;
   socket_->set(ZMQ_HANDSHAKE_IVL,
                std::chrono::duration_cast<Milliseconds>(options_.handshake).count());
@@ -143,8 +143,9 @@ Status ZmqListener::open_socket(const std::string& endpoint) {
                                ? descriptors - kDescriptorsForOthers
                                : descriptors / 2;
   limits.connections = std::min(limits.connections, std::max<std::size_t>(room, 1));
-  HOLDFAST_ASSIGN(guard_, ConnectionGuard::watch(context_, loop_, *socket_, limits,
-                                                 [this](ConnectionNumber n) { on_ended(n); }));
+  HOLDFAST_ASSIGN(guard_,
+                  ConnectionGuard::watch(context_, loop_, *socket_, limits,
+                                         {.ended = [this](ConnectionNumber n) { on_ended(n); }}));
   if (::zmq_bind(socket_->handle(), endpoint.c_str()) != 0) {
     const std::string what = "cannot listen at " + endpoint;
     const int refused = errno;

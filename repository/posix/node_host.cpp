@@ -4,6 +4,7 @@
 #include "repository/posix/node_host.h"
 
 #include <fmt/format.h>
+#include <signal.h>
 
 #include <filesystem>
 #include <future>
@@ -151,20 +152,21 @@ Result<std::unique_ptr<NodeHost>> NodeHost::embed(DataFolder folder, InProcessNe
   return std::unique_ptr<NodeHost>(new NodeHost(std::move(state)));
 }
 
-NodeHost::NodeHost(std::unique_ptr<State> state) : state_(std::move(state)) {
+NodeHost::NodeHost(std::unique_ptr<State> state)
+    : endpoint_(state->endpoint), id_(state->id), state_(std::move(state)) {
   if (state_->options.heartbeat) state_->beat();
-  state_->thread = std::thread([loop = &state_->loop] { loop->run(); });
+  state_->thread = std::thread([loop = &state_->loop] {
+    sigset_t all;  // signals are for the thread that expects them
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, nullptr);
+    loop->run();
+  });
 }
 
-NodeHost::~NodeHost() {
-  if (state_->thread.joinable()) static_cast<void>(stop());
-}
-
-const std::string& NodeHost::endpoint() const { return state_->endpoint; }
-const NodeId& NodeHost::id() const { return state_->id; }
+NodeHost::~NodeHost() { static_cast<void>(stop()); }
 
 Status NodeHost::stop() {
-  if (!state_->thread.joinable()) return {};
+  if (state_ == nullptr) return {};
   std::promise<Status> outcome;
   state_->loop.post([this, &outcome] {
     state_->node.stop([&outcome](const Status& result) { outcome.set_value(result); });
@@ -172,6 +174,7 @@ Status NodeHost::stop() {
   Status result = outcome.get_future().get();
   state_->loop.stop();
   state_->thread.join();
+  state_.reset();
   return result;
 }
 

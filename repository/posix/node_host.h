@@ -49,18 +49,20 @@ class NodeHost {
   NodeHost& operator=(const NodeHost&) = delete;
 
   // Where it answers, with the real port.
-  const std::string& endpoint() const;
-  const NodeId& id() const;
+  const std::string& endpoint() const { return endpoint_; }
+  const NodeId& id() const { return id_; }
 
-  // Takes no more writes, makes durable what is not, and ends. Blocks. The error says that bytes
-  // which were not acknowledged as durable are lost.
+  // Takes no more writes, makes durable what is not, ends and lets go of the folder. Blocks. The
+  // error says that bytes which were not acknowledged as durable are lost.
   Status stop();
 
  private:
   struct State;
   explicit NodeHost(std::unique_ptr<State> state);
-  void run();
-  std::unique_ptr<State> state_;
+
+  const std::string endpoint_;
+  const NodeId id_;
+  std::unique_ptr<State> state_;  // null once stopped
 };
 
 // "dir:" and the absolute path.

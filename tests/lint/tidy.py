@@ -22,7 +22,7 @@ import time
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 FINDING = re.compile(r"^(?=\S+:\d+:\d+: (?:warning|error): )", re.MULTILINE)
-# core.uninitialized takes the storage of a std::variant for uninitialised memory; optin has opinions.
+# core.uninitialized takes a std::variant's storage for uninitialised memory; optin has opinions.
 DEEP = "--checks=clang-analyzer-*,-clang-analyzer-core.uninitialized.*,-clang-analyzer-optin.*"
 KEPT_SECONDS = 30 * 24 * 3600  # a result not asked for in so long is removed
 
@@ -93,7 +93,8 @@ def main():
     build = (root / arguments.database).resolve()
     version = subprocess.run([arguments.clang_tidy, "--version"], capture_output=True, check=True)
     tidy = [arguments.clang_tidy, "--quiet", "-p", str(build), *([DEEP] if arguments.deep else [])]
-    common = hashlib.sha256(version.stdout + configurations(root) + repr(tidy[4:]).encode()).digest()
+    common = hashlib.sha256(
+        version.stdout + configurations(root) + repr(tidy[4:]).encode()).digest()
     arguments.cache.mkdir(parents=True, exist_ok=True)
 
     sources = Sources(root)

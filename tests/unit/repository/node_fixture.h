@@ -1,5 +1,4 @@
-// A node on simulated ports, and what its tests say to it: a repository with one agent for each set
-// of roles, frames and manifests that these agents sign, requests and their replies.
+// A node on simulated ports, and what its tests say to it: requests and their replies.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -8,65 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "common/format/frame_sealer.h"
-#include "common/format/manifest.h"
 #include "repository/folder_shelf.h"
 #include "repository/node.h"
+#include "tests/unit/repository/enrolled_repository.h"
 #include "tests/unit/repository/node_ports.h"
 
 namespace holdfast::repository {
-
-// An agent with all its keys.
-struct TestAgent {
-  TestAgent(Random& random, std::string its_name, std::uint32_t its_roles);
-  format::CharterAgent entry() const;
-  AgentId id() const { return format::agent_id(signing.verify_key()); }
-
-  std::string name;
-  std::uint32_t roles;
-  bool revoked = false;
-  crypto::SigningKey signing;
-  CurveKey curve{};
-};
-
-struct TestObject {
-  ObjectId id;
-  std::vector<ObjectId> refs;
-  std::string payload;
-};
-
-// What makes a repository: keys and agents. Each call of charter() gives the next version.
-class EnrolledRepository {
- public:
-  explicit EnrolledRepository(Random& random);
-
-  RepositoryId id() const { return format::repository_id(admin_.verify_key()); }
-  // Signed, with a vault.
-  format::SignedCharter charter(std::uint64_t version, std::optional<Sha256> previous) const;
-  format::SignedCharter first_charter() const { return charter(1, std::nullopt); }
-
-  TestObject data(std::string payload);
-  TestObject list(std::vector<ObjectId> refs, std::string payload);
-  SharedBytes frame(const TestAgent& agent, const std::vector<TestObject>& objects);
-  // The manifest behind `previous` (the first without one) of the agent.
-  format::SignedManifest manifest(const TestAgent& agent, const ObjectId& root,
-                                  const format::SignedManifest* previous = nullptr);
-  // Any number and any link.
-  format::SignedManifest manifest(const TestAgent& agent, const ObjectId& root,
-                                  std::uint64_t sequence, std::optional<ManifestId> previous);
-
-  // One of each; `owner` has all roles.
-  TestAgent owner, writer, other_writer, reader, admin, powerless, revoked;
-
- private:
-  std::vector<const TestAgent*> agents() const {
-    return {&owner, &writer, &other_writer, &reader, &admin, &powerless, &revoked};
-  }
-  Random& random_;
-  crypto::SigningKey admin_;
-  crypto::SecretKey id_key_;
-  crypto::SecretKey encryption_key_;
-};
 
 class NodeTest : public ::testing::Test {
  protected:

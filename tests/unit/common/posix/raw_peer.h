@@ -84,15 +84,36 @@ class RawDealer {
   unsigned sent_ = 0;
 };
 
-inline Descriptor connect_raw(int port) {
-  Descriptor fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+inline sockaddr_in loopback(int port) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<std::uint16_t>(port));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (!fd || ::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+  return address;
+}
+
+inline Descriptor connect_raw(int port) {
+  Descriptor fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const sockaddr_in address = loopback(port);
+  if (!fd || ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
     return Descriptor();
   return fd;
+}
+
+inline Descriptor listen_raw(int port) {
+  Descriptor fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int yes = 1;
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  const sockaddr_in address = loopback(port);
+  // Whoever had the port before gives it back a moment after it was closed.
+  while (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+  }
+  check(::listen(fd.get(), 16) == 0, "listen");
+  return fd;
+}
+
+inline Descriptor accept_raw(const Descriptor& listener) {
+  return Descriptor(::accept(listener.get(), nullptr, nullptr));
 }
 
 inline bool send_raw(const Descriptor& fd, ByteView bytes) {

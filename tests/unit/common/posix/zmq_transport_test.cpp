@@ -3,6 +3,7 @@
 #include <future>
 
 #include "tests/conformance/transport_conformance.h"
+#include "tests/unit/common/posix/raw_peer.h"
 #include "tests/unit/common/posix/zmq_node.h"
 
 namespace holdfast {
@@ -28,7 +29,10 @@ struct ZmqFixture {
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Zmq, TransportConformance, ZmqFixture);
 
-class ZmqTransport : public testing::Test, protected ZmqFixture {};
+class ZmqTransport : public testing::Test, protected ZmqFixture {
+ protected:
+  std::unique_ptr<Caller> caller_;
+};
 
 TEST_F(ZmqTransport, ThePeersKeyIsTheOneOfItsHandshake) {
   ZmqAgent other(node_.enrolled());
@@ -86,6 +90,40 @@ TEST_F(ZmqTransport, AWrongServerKeyNeverConnects) {
     ASSERT_TRUE(honest->connect());
   }
   EXPECT_EQ(handler().heard.get().count("to the wrong node"), 0u);
+}
+
+TEST_F(ZmqTransport, AKeyThatIsAdmittedLaterGetsInOverTheSameChannel) {
+  ZmqAgent agent(generate_curve_key_pair());
+  auto caller = agent.call(address());
+  auto honest = call();
+  for (int i = 0; i < 20; ++i) {
+    caller->send("too early");
+    ASSERT_TRUE(honest->connect());
+  }
+  node_.admit(agent.public_key);
+  EXPECT_TRUE(caller->connect());
+  EXPECT_EQ(handler().heard.get().count("too early"), 0u);
+}
+
+TEST_F(ZmqTransport, AChannelSurvivesSomethingElseListeningAtItsAddress) {
+  node_.stop();
+  DialerOptions fast;
+  fast.reconnect_first = std::chrono::milliseconds(5);
+  fast.reconnect_last = std::chrono::milliseconds(20);
+  ZmqAgent agent(node_.enrolled(), fast);
+  {
+    const Descriptor listener = listen_raw(node_.port());
+    auto before = agent.call(address());
+    const Descriptor caller = accept_raw(listener);
+    ASSERT_TRUE(send_raw(caller, as_bytes("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"
+                                          "this is not the node that you are looking for, it is "
+                                          "longer than a greeting")));
+    EXPECT_TRUE(ended_by_peer(caller));
+    caller_ = std::move(before);
+  }
+  node_.start();
+  EXPECT_TRUE(caller_->connect());
+  caller_.reset();
 }
 
 TEST_F(ZmqTransport, ASentBodyIsNotCopiedAndIsLetGoOf) {

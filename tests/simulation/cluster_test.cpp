@@ -1,0 +1,193 @@
+// The main job under faults. What must hold whatever the seed: a backup that reports success can be
+// restored, byte for byte, from every node that lists it, and at least W list it after any crash;
+// and once the faults end, the next backup makes all nodes whole.
+#include "tests/simulation/cluster.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/testing/seed.h"
+
+namespace holdfast::testing {
+namespace {
+
+struct Acknowledged {
+  format::SignedManifest manifest;
+  std::map<std::string, Bytes> contents;
+};
+
+void change_source(Cluster& cluster, std::size_t files) {
+  for (std::size_t i = 0; i < files; ++i) {
+    const std::string path = "data/" + std::to_string(cluster.random.below(8)) + "/" +
+                             std::to_string(cluster.random.below(40));
+    if (cluster.random.below(8) == 0 && cluster.source.contents().contains(path)) {
+      cluster.source.remove(path);
+      continue;
+    }
+    Bytes content(cluster.random.below(24'000));
+    cluster.random.fill(content);
+    cluster.source.put(path, std::move(content));
+  }
+}
+
+std::vector<std::size_t> all_nodes(const Cluster& cluster) {
+  std::vector<std::size_t> all;
+  for (std::size_t i = 0; i < cluster.nodes.size(); ++i) all.push_back(i);
+  return all;
+}
+
+void expect_restorable(Cluster& cluster, const Acknowledged& snapshot, std::uint32_t least) {
+  std::uint32_t holders = 0;
+  for (std::size_t i = 0; i < cluster.nodes.size(); ++i) {
+    if (!cluster.holds(i, snapshot.manifest.id)) continue;
+    ++holders;
+    const auto contents = cluster.read(snapshot.manifest, {i});
+    ASSERT_TRUE(contents) << cluster.nodes[i]->name() << ": " << contents.error().message();
+    EXPECT_EQ(*contents, snapshot.contents) << cluster.nodes[i]->name();
+  }
+  EXPECT_GE(holders, least);
+}
+
+TEST(Cluster, BackupReachesAllNodesAndRestoresFromEach) {
+  Cluster cluster(seed(), 3, 2);
+  change_source(cluster, 60);
+  const auto report = cluster.back_up();
+  ASSERT_TRUE(report) << report.error().message();
+  EXPECT_EQ(report->committed, 3U);
+  expect_restorable(cluster, {*report->manifest, cluster.source.contents()}, 3);
+}
+
+TEST(Cluster, UnchangedFilesAreNotOpenedAgain) {
+  Cluster cluster(seed(), 3, 2);
+  change_source(cluster, 60);
+  ASSERT_TRUE(cluster.back_up());
+  const std::uint64_t opened = cluster.source.opened();
+  cluster.source.put("data/new", to_bytes("new"));
+  const auto report = cluster.back_up();
+  ASSERT_TRUE(report) << report.error().message();
+  EXPECT_TRUE(report->had_parent);
+  EXPECT_EQ(cluster.source.opened(), opened + 1);
+  expect_restorable(cluster, {*report->manifest, cluster.source.contents()}, 3);
+}
+
+TEST(Cluster, HugeFileIsStoredAsListsOfChunks) {
+  Cluster cluster(seed(), 2, 1);
+  Bytes content(8 << 20);
+  cluster.random.fill(content);
+  cluster.source.put("disk.img", std::move(content));
+  const auto report = cluster.back_up();
+  ASSERT_TRUE(report) << report.error().message();
+  expect_restorable(cluster, {*report->manifest, cluster.source.contents()}, 2);
+}
+
+TEST(Cluster, NodeThatIsDownLeavesAQuorumAndIsCaughtUpByTheNextBackup) {
+  Cluster cluster(seed(), 3, 2);
+  change_source(cluster, 60);
+  cluster.nodes[2]->crash(simulation::CrashKeeps::kNothing);
+  const auto first = cluster.back_up();
+  ASSERT_TRUE(first) << first.error().message();
+  EXPECT_EQ(first->committed, 2U);
+  const Acknowledged snapshot{*first->manifest, cluster.source.contents()};
+
+  cluster.nodes[2]->start();
+  const std::uint64_t opened = cluster.source.opened();
+  const auto second = cluster.back_up();
+  ASSERT_TRUE(second) << second.error().message();
+  EXPECT_EQ(second->committed, 3U);
+  EXPECT_GT(cluster.source.opened(), opened);
+  // The snapshot that it missed is complete there now, too: the tree did not change.
+  expect_restorable(cluster, snapshot, 3);
+}
+
+TEST(Cluster, FewerThanTheQuorumFailsAndLeavesNothingVisible) {
+  Cluster cluster(seed(), 3, 2);
+  change_source(cluster, 20);
+  cluster.nodes[0]->crash(simulation::CrashKeeps::kNothing);
+  cluster.nodes[1]->crash(simulation::CrashKeeps::kNothing);
+  const auto report = cluster.back_up();
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().code(), Code::kUnavailable);
+  cluster.nodes[0]->start();
+  cluster.nodes[1]->start();
+  const auto next = cluster.back_up();
+  ASSERT_TRUE(next) << next.error().message();
+  EXPECT_EQ(next->manifest->manifest.sequence, 1U);
+}
+
+TEST(Cluster, DamagedNodeIsHealedByTheNextBackup) {
+  Cluster cluster(seed(), 3, 2);
+  change_source(cluster, 60);
+  const auto first = cluster.back_up();
+  ASSERT_TRUE(first) << first.error().message();
+  const Acknowledged snapshot{*first->manifest, cluster.source.contents()};
+  auto& node = *cluster.nodes[1];
+  const std::string segment = node.a_segment(cluster.repository);
+  for (std::uint64_t part = 2; part < 9; part += 2)
+    node.disk().flip_bit(segment, node.disk().size_of(segment) * part / 10, 3);
+  // Reading from it alone finds the damage; reading from all of them gives what was stored.
+  const auto alone = cluster.read(snapshot.manifest, {1});
+  EXPECT_FALSE(alone && *alone == snapshot.contents);
+  const auto together = cluster.read(snapshot.manifest, all_nodes(cluster));
+  ASSERT_TRUE(together) << together.error().message();
+  EXPECT_EQ(*together, snapshot.contents);
+  EXPECT_FALSE(cluster.holds(1, snapshot.manifest.id));
+
+  const auto second = cluster.back_up();
+  ASSERT_TRUE(second) << second.error().message();
+  EXPECT_EQ(second->committed, 3U);
+  expect_restorable(cluster, snapshot, 3);
+}
+
+class ClusterUnderFaults : public ::testing::TestWithParam<std::uint64_t> {};
+
+// Messages are lost, repeated and reordered; nodes crash and lose what they had not synced.
+void run_with_faults(Cluster& cluster, std::vector<Acknowledged>& acknowledged) {
+  cluster.network.set_faults({20, 20, 100});
+  for (int round = 0; round < 4; ++round) {
+    change_source(cluster, 25);
+    const auto contents = cluster.source.contents();
+    const auto report = cluster.back_up([&] {
+      ClusterNode& node = *cluster.nodes[cluster.random.below(cluster.nodes.size())];
+      if (node.running()) {
+        if (cluster.random.below(250) == 0)
+          node.crash(static_cast<simulation::CrashKeeps>(cluster.random.below(3)));
+      } else if (cluster.random.below(60) == 0) {
+        node.start();
+      }
+    });
+    if (report) acknowledged.push_back({*report->manifest, contents});
+  }
+  cluster.network.set_faults({});
+  for (const auto& node : cluster.nodes) {
+    if (node->running()) node->crash(simulation::CrashKeeps::kNothing);
+    node->start();
+  }
+}
+
+TEST_P(ClusterUnderFaults, NothingAcknowledgedIsLostAndAllNodesBecomeWhole) {
+  const std::uint64_t drawn = seed() + GetParam();
+  SCOPED_TRACE("seed " + std::to_string(drawn));
+  Cluster cluster(drawn, 3, 2);
+  std::vector<Acknowledged> acknowledged;
+  run_with_faults(cluster, acknowledged);
+  for (const Acknowledged& snapshot : acknowledged) expect_restorable(cluster, snapshot, 2);
+  const auto last = cluster.back_up();
+  ASSERT_TRUE(last) << last.error().message();
+  EXPECT_EQ(last->committed, 3U);
+  expect_restorable(cluster, {*last->manifest, cluster.source.contents()}, 3);
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, ClusterUnderFaults, ::testing::Range<std::uint64_t>(0, 12));
+
+TEST(Cluster, SameSeedGivesTheSameRun) {
+  std::uint64_t traces[2];
+  for (std::uint64_t& trace : traces) {
+    Cluster cluster(seed(), 3, 2);
+    std::vector<Acknowledged> acknowledged;
+    run_with_faults(cluster, acknowledged);
+    trace = cluster.trace();
+  }
+  EXPECT_EQ(traces[0], traces[1]);
+}
+
+}  // namespace
+}  // namespace holdfast::testing
