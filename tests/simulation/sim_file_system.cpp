@@ -1,0 +1,364 @@
+// Every call passes begin_call(), which counts it, fails it or stops the machine, and end_call(),
+// where the machine may stop behind it.
+#include "tests/simulation/sim_file_system.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "common/base/check.h"
+#include "tests/simulation/sim_node.h"
+
+namespace holdfast::simulation {
+namespace {
+
+constexpr std::uint64_t kUnlimited = std::uint64_t{1} << 50;
+constexpr std::uint64_t kLargestOffset = std::numeric_limits<std::int64_t>::max();
+
+Error error(Code code, const std::string& what, std::string_view why) {
+  return Error(code, what + ": " + std::string(why));
+}
+
+Error stopped_error(const std::string& what) {
+  return error(Code::kInterrupted, what, "the machine has stopped");
+}
+
+// The path's components without empty ones and "."; nullopt if it cannot be a path.
+std::optional<std::vector<std::string>> components(const std::string& path) {
+  if (path.empty() || path.find('\0') != std::string::npos) return std::nullopt;
+  std::vector<std::string> parts;
+  for (std::size_t begin = 0; begin <= path.size();) {
+    const std::size_t end = std::min(path.find('/', begin), path.size());
+    std::string part = path.substr(begin, end - begin);
+    if (!part.empty() && part != ".") parts.push_back(std::move(part));
+    begin = end + 1;
+  }
+  return parts;
+}
+
+std::string last_component(const std::string& path) {
+  const auto parts = components(path);
+  return !parts || parts->empty() ? std::string() : parts->back();
+}
+
+Status check_offset(std::uint64_t offset, std::uint64_t length, const std::string& what) {
+  if (offset <= kLargestOffset && length <= kLargestOffset - offset) return {};
+  return error(Code::kInvalidArgument, what, "an offset beyond any file");
+}
+
+}  // namespace
+
+class SimFile final : public File {
+ public:
+  SimFile(SimFileSystem& files, std::shared_ptr<SimNode> node, std::string path, bool writable)
+      : files_(files),
+        node_(std::move(node)),
+        path_(std::move(path)),
+        writable_(writable),
+        generation_(files.generation_) {}
+
+  Result<std::size_t> read_at(std::uint64_t offset, MutableByteView out) override {
+    HOLDFAST_TRY(begin(SimFileSystem::Change::kNone, "read"));
+    HOLDFAST_TRY(check_offset(offset, out.size(), path_));
+    if (offset >= node_->seen.size()) return std::size_t{0};
+    const std::size_t size = std::min<std::size_t>(
+        out.size(), node_->seen.size() - static_cast<std::size_t>(offset));
+    if (size > 0) std::memcpy(out.data(), node_->seen.data() + offset, size);
+    return size;
+  }
+
+  Status write_at(std::uint64_t offset, std::vector<ByteView> parts) override {
+    HOLDFAST_TRY(begin(SimFileSystem::Change::kMutating, "write"));
+    Bytes all;
+    for (const ByteView part : parts) append(all, part);
+    HOLDFAST_TRY(check_offset(offset, all.size(), path_));
+    if (!writable_) return error(Code::kInvalidArgument, "write " + path_, "opened for reading");
+    ByteView bytes = all;
+    const auto stop = files_.stop_now();
+    if (stop == StopPoint::kTorn)
+      bytes = bytes.first(static_cast<std::size_t>(files_.stop_random_->below(bytes.size() + 1)));
+    std::uint64_t room = 0;
+    Status fits = files_.account(*node_, std::max<std::uint64_t>(offset + bytes.size(), node_->seen.size()), room);
+    if (!fits) bytes = bytes.first(room > offset ? static_cast<std::size_t>(room - offset) : 0);
+    node_->write(offset, bytes);
+    HOLDFAST_TRY(files_.end_call());
+    return fits;
+  }
+
+  Status sync_data() override {
+    HOLDFAST_TRY(begin(SimFileSystem::Change::kMutating, "sync"));
+    const auto stop = files_.stop_now();
+    if (++files_.syncs_ == files_.failing_sync_) {
+      node_->forget_dirty();
+      return error(Code::kIo, "sync " + path_, "Input/output error");
+    }
+    // Torn: the crash decides page by page, as if it had not been called.
+    if (stop != StopPoint::kTorn) node_->sync_data();
+    return files_.end_call();
+  }
+
+  Status truncate(std::uint64_t size) override {
+    HOLDFAST_TRY(begin(SimFileSystem::Change::kMutating, "truncate"));
+    HOLDFAST_TRY(check_offset(size, 0, path_));
+    if (!writable_) return error(Code::kInvalidArgument, "truncate " + path_, "opened for reading");
+    std::uint64_t room = 0;
+    if (files_.stop_now() != StopPoint::kTorn) {
+      HOLDFAST_TRY(files_.account(*node_, size, room));
+      node_->resize(size);
+    }
+    return files_.end_call();
+  }
+
+  Result<std::uint64_t> size() override {
+    HOLDFAST_TRY(begin(SimFileSystem::Change::kNone, "stat"));
+    return static_cast<std::uint64_t>(node_->seen.size());
+  }
+
+  void start_writeback(std::uint64_t, std::uint64_t) override {}
+
+ private:
+  Status begin(SimFileSystem::Change change, std::string_view call) {
+    const std::string what = std::string(call) + " " + path_;
+    if (generation_ != files_.generation_)
+      return error(Code::kIo, what, "it was open when the machine stopped");
+    return files_.begin_call(change, what);
+  }
+
+  SimFileSystem& files_;
+  std::shared_ptr<SimNode> node_;
+  std::string path_;
+  bool writable_;
+  std::uint64_t generation_;
+};
+
+class SimFileLock final : public FileLock {
+ public:
+  SimFileLock(SimFileSystem& files, std::string key)
+      : files_(files), key_(std::move(key)), generation_(files.generation_) {}
+  ~SimFileLock() override {
+    if (generation_ == files_.generation_) files_.locks_.erase(key_);
+  }
+
+ private:
+  SimFileSystem& files_;
+  std::string key_;
+  std::uint64_t generation_;
+};
+
+SimFileSystem::SimFileSystem() : root_(std::make_shared<SimNode>(true)) {}
+SimFileSystem::~SimFileSystem() = default;
+
+Status SimFileSystem::begin_call(Change change, const std::string& what) {
+  if (stopped_) return stopped_error(what);
+  ++calls_;
+  if (failing_call_ != 0 && (calls_ == failing_call_ || (fails_for_good_ && calls_ > failing_call_)))
+    return error(failing_code_, what, "injected fault");
+  if (change == Change::kNone) return {};
+  ++mutating_calls_;
+  if (mutating_calls_ != stopping_call_) return {};
+  stopped_ = true;
+  if (stop_point_ == StopPoint::kBefore) return stopped_error(what);
+  return {};
+}
+
+// How the machine stops within the call that has begun; nullopt if it goes on.
+std::optional<StopPoint> SimFileSystem::stop_now() {
+  if (!stopped_) return std::nullopt;
+  return stop_point_;
+}
+
+Status SimFileSystem::end_call() {
+  if (stopped_) return stopped_error("call");
+  return {};
+}
+
+Result<std::shared_ptr<SimNode>> SimFileSystem::find(const std::string& path) const {
+  const auto parts = components(path);
+  if (!parts) return error(Code::kInvalidArgument, path, "not a path");
+  std::shared_ptr<SimNode> node = root_;
+  for (const std::string& part : *parts) {
+    const auto next = node->names.find(part);
+    if (!node->is_folder || next == node->names.end())
+      return error(Code::kNotFound, path, "No such file or directory");
+    node = next->second;
+  }
+  return node;
+}
+
+Result<std::shared_ptr<SimNode>> SimFileSystem::find_folder(const std::string& path) const {
+  HOLDFAST_ASSIGN(auto node, find(path));
+  if (!node->is_folder) return error(Code::kNotFound, path, "Not a directory");
+  return node;
+}
+
+Status SimFileSystem::account(SimNode& node, std::uint64_t new_size, std::uint64_t& grown) {
+  const std::uint64_t old_size = node.seen.size();
+  grown = new_size;
+  Status fits;
+  if (capacity_ && new_size > old_size && used_ + (new_size - old_size) > *capacity_) {
+    grown = old_size + (*capacity_ > used_ ? *capacity_ - used_ : 0);
+    fits = Error(Code::kNoSpace, "No space left on device");
+  }
+  used_ = used_ - old_size + grown;
+  return fits;
+}
+
+Result<std::unique_ptr<File>> SimFileSystem::open(const std::string& path, OpenMode mode) {
+  const bool creates = mode == OpenMode::kCreateNew;
+  HOLDFAST_TRY(begin_call(creates ? Change::kMutating : Change::kNone, "open " + path));
+  const auto stop = stop_now();
+  auto node = find(path);
+  if (creates) {
+    if (node) return error(Code::kAlreadyExists, path, "File exists");
+    if (node.error().code() != Code::kNotFound) return std::move(node).error();
+    HOLDFAST_ASSIGN(const auto folder, find_folder(parent_path(path)));
+    node = std::make_shared<SimNode>(false);
+    if (stop != StopPoint::kTorn)
+      folder->change_names({std::nullopt, last_component(path), *node});
+    HOLDFAST_TRY(end_call());
+  }
+  if (!node) return std::move(node).error();
+  if ((*node)->is_folder) return error(Code::kInvalidArgument, path, "Is a directory");
+  return std::unique_ptr<File>(
+      std::make_unique<SimFile>(*this, *node, path, mode != OpenMode::kRead));
+}
+
+Status SimFileSystem::make_directory(const std::string& path) {
+  HOLDFAST_TRY(begin_call(Change::kMutating, "mkdir " + path));
+  const auto stop = stop_now();
+  const auto there = find(path);
+  if (there) return error(Code::kAlreadyExists, path, "File exists");
+  if (there.error().code() != Code::kNotFound) return there.error();
+  HOLDFAST_ASSIGN(const auto folder, find_folder(parent_path(path)));
+  if (stop != StopPoint::kTorn)
+    folder->change_names({std::nullopt, last_component(path), std::make_shared<SimNode>(true)});
+  return end_call();
+}
+
+Status SimFileSystem::rename(const std::string& from, const std::string& to) {
+  HOLDFAST_TRY(begin_call(Change::kMutating, "rename " + from));
+  const auto stop = stop_now();
+  HOLDFAST_ASSIGN(const auto node, find(from));
+  HOLDFAST_ASSIGN(const auto source, find_folder(parent_path(from)));
+  HOLDFAST_ASSIGN(const auto target, find_folder(parent_path(to)));
+  if (stop != StopPoint::kTorn) {
+    if (const auto replaced = find(to); replaced && *replaced != node)
+      used_ -= (*replaced)->seen.size();
+    // Within a folder the device has both halves or none.
+    if (source != target) source->change_names({last_component(from), std::nullopt, nullptr});
+    target->change_names({source == target ? std::optional(last_component(from)) : std::nullopt,
+                          last_component(to), node});
+  }
+  return end_call();
+}
+
+Status SimFileSystem::remove(const std::string& path) {
+  HOLDFAST_TRY(begin_call(Change::kMutating, "remove " + path));
+  const auto stop = stop_now();
+  HOLDFAST_ASSIGN(const auto node, find(path));
+  if (node->is_folder && !node->names.empty())
+    return error(Code::kAlreadyExists, path, "Directory not empty");
+  HOLDFAST_ASSIGN(const auto folder, find_folder(parent_path(path)));
+  if (stop != StopPoint::kTorn) {
+    used_ -= node->seen.size();
+    folder->change_names({last_component(path), std::nullopt, nullptr});
+  }
+  return end_call();
+}
+
+Status SimFileSystem::sync_directory(const std::string& path) {
+  HOLDFAST_TRY(begin_call(Change::kMutating, "sync " + path));
+  const auto stop = stop_now();
+  HOLDFAST_ASSIGN(const auto folder, find_folder(path));
+  if (stop != StopPoint::kTorn) folder->sync_names();
+  return end_call();
+}
+
+Result<std::vector<DirectoryEntry>> SimFileSystem::list(const std::string& path) {
+  HOLDFAST_TRY(begin_call(Change::kNone, "list " + path));
+  HOLDFAST_ASSIGN(const auto folder, find_folder(path));
+  std::vector<DirectoryEntry> entries;
+  for (const auto& [name, node] : folder->names) entries.push_back({name, node->is_folder});
+  return entries;
+}
+
+Result<bool> SimFileSystem::exists(const std::string& path) {
+  HOLDFAST_TRY(begin_call(Change::kNone, "stat " + path));
+  const auto node = find(path);
+  if (!node && node.error().code() != Code::kNotFound) return node.error();
+  return node.has_value();
+}
+
+Result<std::uint64_t> SimFileSystem::free_bytes(const std::string& path) {
+  HOLDFAST_TRY(begin_call(Change::kNone, "statfs " + path));
+  HOLDFAST_TRY(find_folder(path).has_value() ? Status() : find_folder(path).error());
+  if (!capacity_) return kUnlimited;
+  return *capacity_ > used_ ? *capacity_ - used_ : 0;
+}
+
+Result<std::unique_ptr<FileLock>> SimFileSystem::lock(const std::string& path) {
+  HOLDFAST_TRY(begin_call(Change::kMutating, "lock " + path));
+  const auto stop = stop_now();
+  const auto parts = components(path);
+  if (!parts) return error(Code::kInvalidArgument, path, "not a path");
+  std::string key;
+  for (const std::string& part : *parts) key += "/" + part;
+  HOLDFAST_ASSIGN(const auto folder, find_folder(parent_path(path)));
+  if (!find(path) && stop != StopPoint::kTorn)
+    folder->change_names({std::nullopt, last_component(path), std::make_shared<SimNode>(false)});
+  HOLDFAST_TRY(end_call());
+  if (!locks_.insert(key).second)
+    return error(Code::kConflict, path, "another process holds the lock");
+  return std::unique_ptr<FileLock>(std::make_unique<SimFileLock>(*this, key));
+}
+
+void SimFileSystem::crash(CrashKeeps keeps, Random& random) {
+  ++generation_;
+  clear_faults();
+  locks_.clear();
+  root_->crash(keeps, random);
+  used_ = 0;
+  std::vector<std::shared_ptr<SimNode>> folders{root_};
+  while (!folders.empty()) {
+    const auto folder = folders.back();
+    folders.pop_back();
+    for (const auto& [name, node] : folder->names) {
+      used_ += node->seen.size();
+      if (node->is_folder) folders.push_back(node);
+    }
+  }
+}
+
+void SimFileSystem::fail_call(std::uint64_t nth, Code code, bool for_good) {
+  failing_call_ = calls_ + nth;
+  failing_code_ = code;
+  fails_for_good_ = for_good;
+}
+
+void SimFileSystem::fail_sync(std::uint64_t nth) { failing_sync_ = syncs_ + nth; }
+
+void SimFileSystem::stop_at(std::uint64_t nth, StopPoint point, Random& random) {
+  stopping_call_ = mutating_calls_ + nth;
+  stop_point_ = point;
+  stop_random_ = &random;
+}
+
+void SimFileSystem::clear_faults() {
+  failing_call_ = failing_sync_ = stopping_call_ = 0;
+  fails_for_good_ = stopped_ = false;
+  stop_random_ = nullptr;
+}
+
+void SimFileSystem::flip_bit(const std::string& path, std::uint64_t offset, unsigned bit) {
+  const auto node = find(path);
+  check(node.has_value() && offset < (*node)->seen.size(), "a bit is flipped that is not there");
+  const auto mask = static_cast<Byte>(1u << bit);
+  (*node)->seen[static_cast<std::size_t>(offset)] ^= mask;
+  if (offset < (*node)->stored.size()) (*node)->stored[static_cast<std::size_t>(offset)] ^= mask;
+}
+
+std::uint64_t SimFileSystem::size_of(const std::string& path) const {
+  const auto node = find(path);
+  return node ? (*node)->seen.size() : 0;
+}
+
+}  // namespace holdfast::simulation

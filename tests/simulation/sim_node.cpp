@@ -1,0 +1,110 @@
+#include "tests/simulation/sim_node.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "common/base/check.h"
+
+namespace holdfast::simulation {
+namespace {
+
+std::ptrdiff_t at(std::uint64_t offset) { return static_cast<std::ptrdiff_t>(offset); }
+
+void apply_change(SimNode::Names& names, const SimNode::NameChange& change) {
+  if (change.removed) names.erase(*change.removed);
+  if (change.added) names[*change.added] = change.node;
+}
+
+// Copies [begin, end) of `from` as far as both have it.
+void copy_range(const Bytes& from, Bytes& to, std::uint64_t begin, std::uint64_t end) {
+  end = std::min<std::uint64_t>({end, from.size(), to.size()});
+  if (begin < end) std::copy(from.begin() + at(begin), from.begin() + at(end), to.begin() + at(begin));
+}
+
+}  // namespace
+
+void SimNode::mark_dirty(std::uint64_t begin, std::uint64_t end) {
+  for (std::uint64_t page = begin / kPageSize; page * kPageSize < end; ++page) dirty.insert(page);
+}
+
+void SimNode::write(std::uint64_t offset, ByteView bytes) {
+  if (bytes.empty()) return;
+  if (offset + bytes.size() > seen.size()) resize(offset + bytes.size());
+  std::memcpy(seen.data() + offset, bytes.data(), bytes.size());
+  mark_dirty(offset, offset + bytes.size());
+}
+
+void SimNode::resize(std::uint64_t size) {
+  mark_dirty(std::min<std::uint64_t>(size, seen.size()), std::max<std::uint64_t>(size, seen.size()));
+  seen.resize(static_cast<std::size_t>(size));
+  size_is_dirty = true;
+}
+
+void SimNode::sync_data() {
+  stored.resize(seen.size());
+  for (const std::uint64_t page : dirty)
+    copy_range(seen, stored, page * kPageSize, (page + 1) * kPageSize);
+  dirty.clear();
+  size_is_dirty = false;
+}
+
+void SimNode::forget_dirty() {
+  dirty.clear();
+  size_is_dirty = false;
+}
+
+void SimNode::change_names(NameChange change) {
+  apply_change(names, change);
+  changes.push_back(std::move(change));
+}
+
+void SimNode::sync_names() {
+  stored_names = names;
+  changes.clear();
+}
+
+void SimNode::crash(CrashKeeps keeps, Random& random) {
+  if (!is_folder) return crash_file(keeps, random);
+  crash_names(keeps, random);
+  for (const auto& [name, node] : names) node->crash(keeps, random);
+}
+
+void SimNode::crash_file(CrashKeeps keeps, Random& random) {
+  if (keeps == CrashKeeps::kEverything) {
+    sync_data();
+  } else if (keeps == CrashKeeps::kSome) {
+    const std::uint64_t old_size = stored.size();
+    if (size_is_dirty) {
+      const std::uint64_t low = std::min<std::uint64_t>(old_size, seen.size());
+      const std::uint64_t high = std::max<std::uint64_t>(old_size, seen.size());
+      const std::uint64_t choice = random.below(4);
+      const std::uint64_t size = choice == 0   ? old_size
+                                 : choice == 1 ? seen.size()
+                                               : low + random.below(high - low + 1);
+      stored.resize(static_cast<std::size_t>(size));
+    }
+    for (const std::uint64_t page : dirty) {
+      const std::uint64_t choice = random.below(4);
+      for (std::uint64_t sector = page * kPageSize; sector < (page + 1) * kPageSize;
+           sector += kSectorSize)
+        if (choice == 0 || choice == 1 || (choice == 2 && random.below(2) == 0))
+          copy_range(seen, stored, sector, sector + kSectorSize);
+    }
+  }
+  seen = stored;
+  dirty.clear();
+  size_is_dirty = false;
+}
+
+void SimNode::crash_names(CrashKeeps keeps, Random& random) {
+  if (keeps == CrashKeeps::kEverything) {
+    sync_names();
+  } else if (keeps == CrashKeeps::kSome) {
+    for (const NameChange& change : changes)
+      if (random.below(2) == 0) apply_change(stored_names, change);
+  }
+  names = stored_names;
+  changes.clear();
+}
+
+}  // namespace holdfast::simulation

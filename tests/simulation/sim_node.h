@@ -1,0 +1,55 @@
+// A file or folder of the simulated file system, as seen and as on the device.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/base/bytes.h"
+#include "common/ports/random.h"
+#include "tests/simulation/sim_file_system.h"
+
+namespace holdfast::simulation {
+
+constexpr std::uint64_t kPageSize = 4096;
+constexpr std::uint64_t kSectorSize = 512;
+
+struct SimNode {
+  using Names = std::map<std::string, std::shared_ptr<SimNode>>;
+  // One change of a folder's names that the device has or has not.
+  struct NameChange {
+    std::optional<std::string> removed, added;
+    std::shared_ptr<SimNode> node;  // of `added`
+  };
+
+  explicit SimNode(bool folder) : is_folder(folder) {}
+
+  const bool is_folder;
+  // A file:
+  Bytes seen, stored;
+  std::set<std::uint64_t> dirty;  // pages that the next sync writes
+  bool size_is_dirty = false;
+  // A folder:
+  Names names, stored_names;
+  std::vector<NameChange> changes;  // since the last sync, in order
+
+  void write(std::uint64_t offset, ByteView bytes);
+  void resize(std::uint64_t size);
+  void sync_data();
+  // A failed sync: what was written stays seen, and no later sync writes it.
+  void forget_dirty();
+  void change_names(NameChange change);
+  void sync_names();
+  // What a crash leaves becomes both states; goes down into folders.
+  void crash(CrashKeeps keeps, Random& random);
+
+ private:
+  void mark_dirty(std::uint64_t begin, std::uint64_t end);
+  void crash_file(CrashKeeps keeps, Random& random);
+  void crash_names(CrashKeeps keeps, Random& random);
+};
+
+}  // namespace holdfast::simulation
