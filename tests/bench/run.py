@@ -29,14 +29,20 @@ def measure(command, environment, watched=(), allowed=(0,)):
     """Runs a command; CPU seconds include those that the watched processes used meanwhile."""
     before = sum(cpu_of(pid) for pid in watched)
     start = time.monotonic()
-    process = subprocess.Popen([str(part) for part in command], env=environment, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [str(part) for part in command],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
     error = process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.monotonic() - start
     code = os.waitstatus_to_exitcode(status)
     if code not in allowed:
-        sys.exit(f"{' '.join(map(str, command))}\nended with {code}:\n{error.decode(errors='replace')}")
+        sys.exit(
+            f"{' '.join(map(str, command))}\nended with {code}:\n{error.decode(errors='replace')}"
+        )
     cpu = usage.ru_utime + usage.ru_stime + sum(cpu_of(pid) for pid in watched) - before
     return Measured(wall, cpu, usage.ru_maxrss * 1024, code)
 
@@ -69,7 +75,9 @@ def make_small(folder):
     for group in range(100):
         (folder / str(group)).mkdir()
         for number in range(1000):
-            (folder / str(group) / str(number)).write_bytes(os.urandom(2048) + bytes([number % 251]) * 2048)
+            (folder / str(group) / str(number)).write_bytes(
+                os.urandom(2048) + bytes([number % 251]) * 2048
+            )
 
 
 def make_random(folder):
@@ -93,8 +101,22 @@ def make_image(folder):
             target = content / str(path).lstrip("/")
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
-    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-E", "root_owner=0:0,no_copy_xattrs", "-d", content,
-                    folder / "disk.img", "2G"], check=True, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        [
+            "mke2fs",
+            "-q",
+            "-t",
+            "ext4",
+            "-E",
+            "root_owner=0:0,no_copy_xattrs",
+            "-d",
+            content,
+            folder / "disk.img",
+            "2G",
+        ],
+        check=True,
+        stderr=subprocess.DEVNULL,
+    )
     shutil.rmtree(content)
 
 
@@ -108,25 +130,50 @@ class Holdfast:
     def __init__(self, folder, nodes):
         self.name = "holdfast" if nodes == 0 else f"holdfast, {nodes} nodes over TCP"
         self.folder, self.nodes, self.processes = folder, nodes, []
-        self.environment = dict(os.environ, HOLDFAST_PASSPHRASE=PASSWORD, HOLDFAST_CACHE_DIR=str(folder / "cache"),
-                                HOLDFAST_REPOSITORY=str(folder / ("repository" if nodes == 0 else "credential")))
+        self.environment = dict(
+            os.environ,
+            HOLDFAST_PASSPHRASE=PASSWORD,
+            HOLDFAST_CACHE_DIR=str(folder / "cache"),
+            HOLDFAST_REPOSITORY=str(folder / ("repository" if nodes == 0 else "credential")),
+        )
 
     def init(self):
         command = [BIN / "holdfast", "init"]
         for n in range(self.nodes):
             data = self.folder / f"node{n}"
-            subprocess.run([BIN / "holdfast-node", "init", "--data", data, "--listen", "tcp://127.0.0.1:0", "--name",
-                            f"node{n}"], check=True, stdout=subprocess.DEVNULL)
-            process = subprocess.Popen([BIN / "holdfast-node", "serve", "--data", data], stdout=subprocess.PIPE,
-                                       stderr=subprocess.DEVNULL)
+            subprocess.run(
+                [
+                    BIN / "holdfast-node",
+                    "init",
+                    "--data",
+                    data,
+                    "--listen",
+                    "tcp://127.0.0.1:0",
+                    "--name",
+                    f"node{n}",
+                ],
+                check=True,
+                stdout=subprocess.DEVNULL,
+            )
+            process = subprocess.Popen(
+                [BIN / "holdfast-node", "serve", "--data", data],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
             process.stdout.readline()
             self.processes.append(process)
-            invite = subprocess.run([BIN / "holdfast-node", "invite", "--data", data], check=True, capture_output=True)
+            invite = subprocess.run(
+                [BIN / "holdfast-node", "invite", "--data", data], check=True, capture_output=True
+            )
             command += ["--node", invite.stdout.decode().strip()]
         measure(command, self.environment)
 
     def run(self, *arguments):
-        return measure([BIN / "holdfast", *arguments], self.environment, [process.pid for process in self.processes])
+        return measure(
+            [BIN / "holdfast", *arguments],
+            self.environment,
+            [process.pid for process in self.processes],
+        )
 
     def backup(self, source):
         return self.run("backup", "--quiet", source)
@@ -139,7 +186,11 @@ class Holdfast:
 
     def stored(self):
         copies = max(1, self.nodes)
-        parts = [self.folder / "repository"] if self.nodes == 0 else [self.folder / f"node{n}" for n in range(self.nodes)]
+        parts = (
+            [self.folder / "repository"]
+            if self.nodes == 0
+            else [self.folder / f"node{n}" for n in range(self.nodes)]
+        )
         return sum(map(size_of, parts)) / copies
 
     def close(self):
@@ -154,8 +205,12 @@ class Restic:
 
     def __init__(self, folder):
         self.folder = folder
-        self.environment = dict(os.environ, RESTIC_PASSWORD=PASSWORD, RESTIC_CACHE_DIR=str(folder / "cache"),
-                                RESTIC_REPOSITORY=str(folder / "repository"))
+        self.environment = dict(
+            os.environ,
+            RESTIC_PASSWORD=PASSWORD,
+            RESTIC_CACHE_DIR=str(folder / "cache"),
+            RESTIC_REPOSITORY=str(folder / "repository"),
+        )
 
     def init(self):
         measure(["restic", "init"], self.environment)
@@ -181,19 +236,29 @@ class Borg:
 
     def __init__(self, folder):
         self.folder, self.archives = folder, 0
-        self.environment = dict(os.environ, BORG_PASSPHRASE=PASSWORD, BORG_BASE_DIR=str(folder / "base"),
-                                BORG_REPO=str(folder / "repository"))
+        self.environment = dict(
+            os.environ,
+            BORG_PASSPHRASE=PASSWORD,
+            BORG_BASE_DIR=str(folder / "base"),
+            BORG_REPO=str(folder / "repository"),
+        )
 
     def init(self):
         measure(["borg", "init", "--encryption", "repokey"], self.environment)
 
     def backup(self, source):
         self.archives += 1
-        return measure(["borg", "create", "--compression", "zstd,3", f"::{self.archives}", source], self.environment)
+        return measure(
+            ["borg", "create", "--compression", "zstd,3", f"::{self.archives}", source],
+            self.environment,
+        )
 
     def restore(self, target):
         target.mkdir()
-        return measure(["sh", "-c", 'cd "$0" && exec borg extract "::$1"', target, str(self.archives)], self.environment)
+        return measure(
+            ["sh", "-c", 'cd "$0" && exec borg extract "::$1"', target, str(self.archives)],
+            self.environment,
+        )
 
     def check(self):
         return measure(["borg", "check", "--verify-data"], self.environment)
@@ -218,7 +283,10 @@ def bench(series, folder, programs):
     limit = BIN / "bare_limit"
     if limit.exists():
         subprocess.run([limit, source], check=True, stdout=subprocess.DEVNULL)
-        print("bare limit: " + subprocess.run([limit, source], check=True, capture_output=True).stdout.decode())
+        print(
+            "bare limit: "
+            + subprocess.run([limit, source], check=True, capture_output=True).stdout.decode()
+        )
     rows = {}
     for make in programs:
         place = folder / "run"
@@ -226,17 +294,36 @@ def bench(series, folder, programs):
         place.mkdir()
         program = make(place)
         program.init()
-        row = rows[program.name] = {"first backup": program.backup(source), "stored": program.stored(),
-                                    "unchanged": program.backup(source), "restore": program.restore(place / "restored"),
-                                    "verify every byte": program.check()}
+        row = rows[program.name] = {
+            "first backup": program.backup(source),
+            "stored": program.stored(),
+            "unchanged": program.backup(source),
+            "restore": program.restore(place / "restored"),
+            "verify every byte": program.check(),
+        }
         program.close()
-        difference = subprocess.run(["diff", "-r", "--no-dereference", source, place / "restored" / str(source).lstrip("/")],
-                                    capture_output=True)
+        difference = subprocess.run(
+            [
+                "diff",
+                "-r",
+                "--no-dereference",
+                source,
+                place / "restored" / str(source).lstrip("/"),
+            ],
+            capture_output=True,
+        )
         if difference.returncode != 0:
             sys.exit(f"{program.name} restored something else: {difference.stdout[:500]}")
         shutil.rmtree(place)
-        print(f"{program.name}: " + ", ".join(f"{work} {figure.wall:.2f} s" for work, figure in row.items()
-                                              if isinstance(figure, Measured)), flush=True)
+        print(
+            f"{program.name}: "
+            + ", ".join(
+                f"{work} {figure.wall:.2f} s"
+                for work, figure in row.items()
+                if isinstance(figure, Measured)
+            ),
+            flush=True,
+        )
     table(rows)
 
 
@@ -247,16 +334,22 @@ def table(rows):
         for name, row in rows.items():
             figure = row[work]
             ratio = f"{figure.wall / reference[work].wall:.2f}" if reference else ""
-            print(f"| {work} | {name} | {figure.wall:.2f} | {figure.cpu:.2f} | {figure.memory / 1e6:.0f} | {ratio} |")
+            print(
+                f"| {work} | {name} | {figure.wall:.2f} | {figure.cpu:.2f} | {figure.memory / 1e6:.0f} | {ratio} |"
+            )
     for name, row in rows.items():
         ratio = f"{row['stored'] / reference['stored']:.2f}" if reference else ""
         print(f"| stored, one copy | {name} | {row['stored'] / 1e6:.0f} MB | | | {ratio} |")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--series", default="kernel,small,random,image")
-    parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path("/var/tmp/holdfast-bench"))
+    parser.add_argument(
+        "--folder", type=pathlib.Path, default=pathlib.Path("/var/tmp/holdfast-bench")
+    )
     parser.add_argument("--only", default="", help="part of a program's name")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)

@@ -153,8 +153,12 @@ TYPED_TEST_P(ObjectIndexConformance, IdsOfAllKindsAreNoNotes) {
 }
 
 TYPED_TEST_P(ObjectIndexConformance, NotesAreFoundByPrefixInOrder) {
-  this->write({}, {}, {{"b/2", to_bytes("two")}, {"a", {Bytes()}}, {"b/1", to_bytes("one")},
-                       {"b", to_bytes("b")}, {"c", to_bytes("c")}});
+  this->write({}, {},
+              {{"b/2", to_bytes("two")},
+               {"a", {Bytes()}},
+               {"b/1", to_bytes("one")},
+               {"b", to_bytes("b")},
+               {"c", to_bytes("c")}});
   using Notes = std::map<std::string, std::string>;
   EXPECT_EQ(this->notes("b/"), (Notes{{"b/1", "one"}, {"b/2", "two"}}));
   EXPECT_EQ(this->notes("a"), (Notes{{"a", ""}}));

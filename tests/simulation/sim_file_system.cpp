@@ -60,8 +60,8 @@ class SimFile final : public File {
     HOLDFAST_TRY(begin(SimFileSystem::Change::kNone, "read"));
     HOLDFAST_TRY(check_offset(offset, out.size(), path_));
     if (offset >= node_->seen.size()) return std::size_t{0};
-    const std::size_t size = std::min<std::size_t>(
-        out.size(), node_->seen.size() - static_cast<std::size_t>(offset));
+    const std::size_t size =
+        std::min<std::size_t>(out.size(), node_->seen.size() - static_cast<std::size_t>(offset));
     if (size > 0) std::memcpy(out.data(), node_->seen.data() + offset, size);
     return size;
   }
@@ -77,7 +77,8 @@ class SimFile final : public File {
     if (stop == StopPoint::kTorn)
       bytes = bytes.first(static_cast<std::size_t>(files_.stop_random_->below(bytes.size() + 1)));
     std::uint64_t room = 0;
-    Status fits = files_.account(*node_, std::max<std::uint64_t>(offset + bytes.size(), node_->seen.size()), room);
+    Status fits = files_.account(
+        *node_, std::max<std::uint64_t>(offset + bytes.size(), node_->seen.size()), room);
     if (!fits) bytes = bytes.first(room > offset ? static_cast<std::size_t>(room - offset) : 0);
     node_->write(offset, bytes);
     HOLDFAST_TRY(files_.end_call());
@@ -150,7 +151,8 @@ SimFileSystem::~SimFileSystem() = default;
 Status SimFileSystem::begin_call(Change change, const std::string& what) {
   if (stopped_) return stopped_error(what);
   ++calls_;
-  if (failing_call_ != 0 && (calls_ == failing_call_ || (fails_for_good_ && calls_ > failing_call_)))
+  if (failing_call_ != 0 &&
+      (calls_ == failing_call_ || (fails_for_good_ && calls_ > failing_call_)))
     return error(failing_code_, what, "injected fault");
   if (change == Change::kNone) return {};
   ++mutating_calls_;
@@ -212,8 +214,7 @@ Result<std::unique_ptr<File>> SimFileSystem::open(const std::string& path, OpenM
     if (node.error().code() != Code::kNotFound) return std::move(node).error();
     HOLDFAST_ASSIGN(const auto folder, find_folder(parent_path(path)));
     node = std::make_shared<SimNode>(false);
-    if (stop != StopPoint::kTorn)
-      folder->change_names({std::nullopt, last_component(path), *node});
+    if (stop != StopPoint::kTorn) folder->change_names({std::nullopt, last_component(path), *node});
     HOLDFAST_TRY(end_call());
   }
   if (!node) return std::move(node).error();

@@ -18,7 +18,8 @@ void apply_change(SimNode::Names& names, const SimNode::NameChange& change) {
 // Copies [begin, end) of `from` as far as both have it.
 void copy_range(const Bytes& from, Bytes& to, std::uint64_t begin, std::uint64_t end) {
   end = std::min<std::uint64_t>({end, from.size(), to.size()});
-  if (begin < end) std::copy(from.begin() + at(begin), from.begin() + at(end), to.begin() + at(begin));
+  if (begin < end)
+    std::copy(from.begin() + at(begin), from.begin() + at(end), to.begin() + at(begin));
 }
 
 }  // namespace
@@ -35,7 +36,8 @@ void SimNode::write(std::uint64_t offset, ByteView bytes) {
 }
 
 void SimNode::resize(std::uint64_t size) {
-  mark_dirty(std::min<std::uint64_t>(size, seen.size()), std::max<std::uint64_t>(size, seen.size()));
+  mark_dirty(std::min<std::uint64_t>(size, seen.size()),
+             std::max<std::uint64_t>(size, seen.size()));
   seen.resize(static_cast<std::size_t>(size));
   size_is_dirty = true;
 }

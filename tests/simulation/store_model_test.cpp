@@ -65,17 +65,37 @@ class Life {
  private:
   void step() {
     switch (random_.below(20)) {
-      case 0: case 1: case 2: case 3: case 4: case 5: return put(data_frame());
-      case 6: case 7: case 8: case 9: return put(list_frame());
-      case 10: case 11: return sync();
-      case 12: return put_again();
-      case 13: return damage();
-      case 14: return commit();
-      case 15: return read();
-      case 16: return verify();
-      case 17: return trouble();
-      case 18: return reopen();
-      default: return plan_crash();
+      case 0:
+      case 1:
+      case 2:
+      case 3:
+      case 4:
+      case 5:
+        return put(data_frame());
+      case 6:
+      case 7:
+      case 8:
+      case 9:
+        return put(list_frame());
+      case 10:
+      case 11:
+        return sync();
+      case 12:
+        return put_again();
+      case 13:
+        return damage();
+      case 14:
+        return commit();
+      case 15:
+        return read();
+      case 16:
+        return verify();
+      case 17:
+        return trouble();
+      case 18:
+        return reopen();
+      default:
+        return plan_crash();
     }
   }
 
@@ -128,9 +148,7 @@ class Life {
     const auto& object = world_.objects.at(any_object());
     put({object.plain}, object.role);
   }
-  const ObjectId& any_object() {
-    return world_.in_order[random_.below(world_.in_order.size())];
-  }
+  const ObjectId& any_object() { return world_.in_order[random_.below(world_.in_order.size())]; }
 
   void sync() {
     auto work = store_->begin_sync();
@@ -224,9 +242,15 @@ class Life {
   // A full disk, a failed sync, a failing call; sometimes it is over again.
   void trouble() {
     switch (random_.below(6)) {
-      case 0: files_.set_capacity(files_.used_bytes() + random_.below(40000)); break;
-      case 1: files_.fail_sync(1 + random_.below(3)); break;
-      case 2: files_.fail_call(1 + random_.below(30), Code::kIo, false); break;
+      case 0:
+        files_.set_capacity(files_.used_bytes() + random_.below(40000));
+        break;
+      case 1:
+        files_.fail_sync(1 + random_.below(3));
+        break;
+      case 2:
+        files_.fail_call(1 + random_.below(30), Code::kIo, false);
+        break;
       default:
         if (files_.stopped()) return;
         files_.clear_faults();

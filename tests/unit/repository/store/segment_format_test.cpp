@@ -67,8 +67,8 @@ TEST(SegmentHeader, IsNotReadBeyondItsEnd) {
 
 TEST(RecordHeader, ComesBackAsItWasWritten) {
   const Bytes payload = to_bytes("a payload");
-  for (const auto type : {RecordType::kFrame, RecordType::kManifest, RecordType::kCharter,
-                          RecordType::kTombstone}) {
+  for (const auto type :
+       {RecordType::kFrame, RecordType::kManifest, RecordType::kCharter, RecordType::kTombstone}) {
     const auto header = decode_record_header(encode_record_header(type, payload));
     ASSERT_TRUE(header);
     EXPECT_EQ(header->type, type);

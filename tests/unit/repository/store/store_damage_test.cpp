@@ -200,7 +200,8 @@ TEST_F(StoreDamage, AFrameThatWasBadBeforeItWasStoredIsFoundByItsSignature) {
 class StoreVerification : public StoreDamage {};
 
 TEST_F(StoreVerification, AWholeStorePassesAtEveryDepthAndEveryByteIsPassed) {
-  for (const auto kind : {VerifyDepth::kStructure, VerifyDepth::kChecksum, VerifyDepth::kSignature}) {
+  for (const auto kind :
+       {VerifyDepth::kStructure, VerifyDepth::kChecksum, VerifyDepth::kSignature}) {
     const VerifyProgress all = verify({kind});
     EXPECT_THAT(all.problems, IsEmpty());
     EXPECT_THAT(all.damaged, IsEmpty());
@@ -230,7 +231,8 @@ TEST_F(StoreVerification, ABrokenRecordHeaderLosesItsObjectsAndNoOthers) {
     files_.flip_bit(segment_path(at.segment), at.offset + byte, 2);
     const VerifyProgress found = verify({VerifyDepth::kStructure});
     EXPECT_THAT(found.damaged, UnorderedElementsAreArray(low_.ids())) << byte;
-    EXPECT_FALSE(present(low_.id()) || present(root_.id())) << ::testing::PrintToString(found.problems);
+    EXPECT_FALSE(present(low_.id()) || present(root_.id()))
+        << ::testing::PrintToString(found.problems);
     for (const ObjectId& id : chunks_.ids()) EXPECT_TRUE(present(id));
     put(again(low_));
     expect_whole();

@@ -81,8 +81,7 @@ class StoreTest : public ::testing::Test {
   // `count` new chunks of noise.
   TestFrame data(std::size_t count = 2, std::size_t size = 500) {
     std::vector<PlainObject> objects;
-    for (std::size_t i = 0; i < count; ++i)
-      objects.push_back({{}, repository_.random_bytes(size)});
+    for (std::size_t i = 0; i < count; ++i) objects.push_back({{}, repository_.random_bytes(size)});
     return frame(format::FrameRole::kData, objects);
   }
   TestFrame list(const std::vector<ObjectId>& refs) {

@@ -284,8 +284,8 @@ TEST_F(StoreRecovery, ACrashInRecoveryAndAnotherOneGiveTheSame) {
   const Snapshot two = snapshot(2);
   const TestFrame torn = data();
   put(torn);
-  for (const auto point :
-       {simulation::StopPoint::kBefore, simulation::StopPoint::kTorn, simulation::StopPoint::kAfter}) {
+  for (const auto point : {simulation::StopPoint::kBefore, simulation::StopPoint::kTorn,
+                           simulation::StopPoint::kAfter}) {
     for (std::uint64_t n = 1;; ++n) {
       files_.crash(CrashKeeps::kSome, random_);
       index_.crash(random_.below(index_.unflushed_batches() + 1));

@@ -155,7 +155,8 @@ TEST_F(StoreTest, TheNewestCharterIsGivenWhicheverCameLast) {
     format::Charter content;
     content.version = version;
     if (version > 1) content.previous = Sha256{};
-    return format::sign_charter(content, {}, crypto::SecretKey::generate(repository_.random)).record;
+    return format::sign_charter(content, {}, crypto::SecretKey::generate(repository_.random))
+        .record;
   };
   const Bytes one = charter(1), two = charter(2), three = charter(3);
   EXPECT_FALSE(store_->charter());
