@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Measures Holdfast beside restic and borg, and beside the bare limit, in one run.
 
-Each work is done by each program in turn on the same machine, with the page cache warm, and the table
-gives wall time, CPU time (of nodes, too), peak memory of the client and what is stored. Machines are
-noisy: read the ratios.
+Each work is done by each program in turn on the same machine, with the page cache warm. The table
+gives wall time, CPU time (of nodes, too), peak memory of the client and what is stored. Machines
+are noisy: read the ratios.
 
   run.py [--series kernel,small,random,image] [--folder DIR] [--rounds N]
 """
@@ -335,7 +335,8 @@ def table(rows):
             figure = row[work]
             ratio = f"{figure.wall / reference[work].wall:.2f}" if reference else ""
             print(
-                f"| {work} | {name} | {figure.wall:.2f} | {figure.cpu:.2f} | {figure.memory / 1e6:.0f} | {ratio} |"
+                f"| {work} | {name} | {figure.wall:.2f} | {figure.cpu:.2f} "
+                f"| {figure.memory / 1e6:.0f} | {ratio} |"
             )
     for name, row in rows.items():
         ratio = f"{row['stored'] / reference['stored']:.2f}" if reference else ""
