@@ -86,7 +86,7 @@ TEST_F(CatalogFetching, AWholeCatalogComesInTheOrderOfItsBuilderDownToTheBytes) 
   std::size_t kinds[4] = {};
   for (const ListObject& list : lists) ++kinds[static_cast<std::size_t>(list.kind)];
   EXPECT_GT(kinds[1], 20u);  // leaves
-  EXPECT_GT(kinds[2], 1u);   // index nodes
+  EXPECT_GE(kinds[2], 1u);   // index nodes: how many is drawn
   EXPECT_GT(kinds[3], 20u);  // chunk lists
 }
 
