@@ -1,0 +1,245 @@
+#include "cli/command_line.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+namespace holdfast::cli {
+namespace {
+
+using Command = std::function<Result<int>(Session&)>;
+
+// Where each command's options land while the line is parsed.
+struct Line {
+  AccessOptions access;
+  double lock_wait_s = 60;
+  bool quiet = false, json = false;
+  int verbose = 0;
+  Command command;
+
+  InitOptions init;
+  std::string kdf_cost = "normal";
+  BackupOptions backup;
+  FilterOptions filter;
+  ListOptions ls;
+  RestoreCommandOptions restore;
+  VerifyCommandOptions verify;
+  AgentAddOptions agent_add;
+  std::string key_file;
+};
+
+void add_common(CLI::App& app, Line& line) {
+  app.add_option("-r,--repo", line.access.repository,
+                 "The repository: a directory or a credential file")
+      ->envname("HOLDFAST_REPOSITORY")
+      ->type_name("REPO");
+  app.add_option("--passphrase-file", line.access.passphrase.file,
+                 "A file whose first line is the passphrase")
+      ->type_name("FILE");
+  app.add_option("--passphrase-command", line.access.passphrase.command,
+                 "A command whose first line of output is the passphrase")
+      ->type_name("COMMAND");
+  app.add_option("--lock-wait", line.lock_wait_s,
+                 "How long to wait for another process that uses the directory")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.0, 1e6))
+      ->capture_default_str();
+  app.add_flag("--json", line.json, "One JSON object a line instead of text");
+  app.add_flag("-q,--quiet", line.quiet, "Only results, warnings and errors");
+  app.add_flag("-v,--verbose", line.verbose, "More detail");
+}
+
+void add_filter(CLI::App& command, FilterOptions& filter) {
+  command.add_option("--host", filter.hosts, "Only snapshots of this host")->type_name("HOST");
+  command
+      .add_option("--tag", filter.tags, "Only snapshots with all of these tags (T,T); may be given "
+                                        "again for an alternative")
+      ->type_name("TAGS");
+  command.add_option("--path", filter.paths, "Only snapshots of this path")->type_name("PATH");
+}
+
+void add_init(CLI::App& app, Line& line) {
+  CLI::App* const init = app.add_subcommand(
+      "init", "Create a repository: in a directory, or with --node on nodes, REPO then being the "
+              "credential file to write");
+  init->add_option("--node", line.init.nodes,
+                   "A node's invitation (holdfast-node invite) or a folder; may be repeated")
+      ->type_name("INVITE_OR_DIR");
+  init->add_option("--write-quorum", line.init.write_quorum,
+                   "How many nodes must hold a snapshot before a backup succeeds (default: 1 of one "
+                   "or two nodes, else a majority)")
+      ->type_name("W")
+      ->check(CLI::Range(1, 64));
+  init->add_option("--kdf-cost", line.kdf_cost,
+                   "What one guess of the passphrase costs: normal is 128 MiB and about 0.6 s; low "
+                   "is for passphrases that are random keys, and for tests")
+      ->check(CLI::IsMember({"normal", "low"}))
+      ->capture_default_str();
+  init->callback([&line] {
+    line.init.cheap_kdf = line.kdf_cost == "low";
+    line.command = [&line](Session& session) { return cli::init(session, line.init); };
+  });
+}
+
+void add_backup(CLI::App& app, Line& line) {
+  BackupOptions& options = line.backup;
+  CLI::App* const backup = app.add_subcommand("backup", "Save paths as a new snapshot");
+  backup->add_option("PATH", options.paths, "What to save")->required();
+  backup->add_option("--tag", options.tags, "Tags of the snapshot, separated by commas")
+      ->type_name("TAG");
+  backup->add_option("--host", options.host, "The host's name in the snapshot")->type_name("HOST");
+  backup->add_option("-e,--exclude", options.excludes, "Leave out what matches the pattern")
+      ->type_name("PATTERN");
+  backup->add_option("--exclude-file", options.exclude_files, "A file with a pattern a line")
+      ->type_name("FILE");
+  backup->add_flag("--exclude-caches", options.exclude_caches,
+                   "Leave out what lies in folders marked by CACHEDIR.TAG");
+  backup->add_flag("-x,--one-file-system", options.one_file_system,
+                   "Do not cross into other file systems");
+  backup->add_flag("-n,--dry-run", options.dry_run, "Only say what would be read");
+  backup->footer(kExitCodeHelp);
+  backup->callback([&line] {
+    line.command = [&line](Session& session) { return cli::backup(session, line.backup); };
+  });
+}
+
+void add_snapshots(CLI::App& app, Line& line) {
+  CLI::App* const snapshots = app.add_subcommand("snapshots", "List the snapshots");
+  add_filter(*snapshots, line.filter);
+  snapshots->callback([&line] {
+    line.command = [&line](Session& session) { return list_snapshots(session, line.filter); };
+  });
+}
+
+void add_ls(CLI::App& app, Line& line) {
+  CLI::App* const ls = app.add_subcommand("ls", "List what is in a snapshot");
+  ls->add_option("SNAPSHOT", line.ls.snapshot,
+                 "An id's beginning, latest or latest~N; with :PATH only what is there")
+      ->required();
+  ls->add_flag("-l,--long", line.ls.long_form, "With mode, owner, size and time");
+  add_filter(*ls, line.ls.filter);
+  ls->callback([&line] {
+    line.command = [&line](Session& session) { return list_entries(session, line.ls); };
+  });
+}
+
+void add_restore(CLI::App& app, Line& line) {
+  RestoreCommandOptions& options = line.restore;
+  CLI::App* const restore = app.add_subcommand("restore", "Write a snapshot's files to a folder");
+  auto* const snapshot = restore->add_option(
+      "SNAPSHOT", options.snapshot,
+      "An id's beginning, latest or latest~N; with :PATH only what is there, put directly into DIR");
+  auto* const at =
+      restore->add_option("--at", options.at, "The newest snapshot at or before this time")
+          ->type_name("TIME");
+  restore->add_option("-t,--target", options.target, "Where to write to")
+      ->required()
+      ->type_name("DIR");
+  restore->add_option("-i,--include", options.includes, "Only what matches the pattern")
+      ->type_name("PATTERN");
+  restore->add_option("-e,--exclude", options.excludes, "Not what matches the pattern")
+      ->type_name("PATTERN");
+  restore->add_option("--overwrite", options.overwrite, "What happens to files that are there")
+      ->check(CLI::IsMember({"always", "if-changed", "if-newer", "never"}))
+      ->capture_default_str();
+  restore->add_flag("--delete", options.remove_others,
+                    "Remove what the snapshot does not have from the folders that are restored");
+  restore->add_flag("-n,--dry-run", options.dry_run, "Write nothing, only say what would be");
+  restore->add_flag("--verify", options.verify, "Read what was written and compare");
+  add_filter(*restore, options.filter);
+  restore->callback([&line, snapshot, at] {
+    const bool named = !snapshot->empty() && !line.restore.snapshot.starts_with(':');
+    if (named == !at->empty())
+      throw CLI::ValidationError("restore", "name a SNAPSHOT or a time with --at, one of them");
+    line.command = [&line](Session& session) { return cli::restore(session, line.restore); };
+  });
+}
+
+void add_verify(CLI::App& app, Line& line) {
+  CLI::App* const verify =
+      app.add_subcommand("verify", "See whether each node alone can restore every snapshot");
+  auto* const all = verify->add_flag("--read-data", line.verify.read_data,
+                                     "Each node reads all it stores and checks it");
+  verify->add_option("--read-data-subset", line.verify.subset,
+                     "Only a part of it: 5%, 500M, or 2/7 (the second of seven parts)")
+      ->type_name("PART")
+      ->excludes(all);
+  verify->footer(kExitCodeHelp);
+  verify->callback([&line] {
+    line.command = [&line](Session& session) { return cli::verify(session, line.verify); };
+  });
+}
+
+void add_status(CLI::App& app, Line& line) {
+  app.add_subcommand("status", "The nodes: reachable, behind, damaged, full")->callback([&line] {
+    line.command = [](Session& session) { return cli::status(session); };
+  });
+}
+
+void add_agent_and_key(CLI::App& app, Line& line) {
+  CLI::App* const agent = app.add_subcommand("agent", "Who may add snapshots");
+  agent->require_subcommand(1);
+  CLI::App* const add = agent->add_subcommand(
+      "add", "Make a credential that can add snapshots and read nothing");
+  add->add_option("NAME", line.agent_add.name, "What people call the agent")->required();
+  add->add_option("-o,--output", line.agent_add.file, "Where to write it (default: NAME.credential)")
+      ->type_name("FILE");
+  add->callback([&line] {
+    line.command = [&line](Session& session) { return cli::add_agent(session, line.agent_add); };
+  });
+  agent->add_subcommand("list", "List the agents")->callback([&line] {
+    line.command = [](Session& session) { return cli::list_agents(session); };
+  });
+  CLI::App* const key = app.add_subcommand("key", "The repository's keys");
+  key->require_subcommand(1);
+  CLI::App* const output = key->add_subcommand(
+      "export", "Write what a bare machine needs beside the passphrase to restore");
+  output->add_option("-o,--output", line.key_file, "The file (default: standard output)")
+      ->type_name("FILE");
+  output->callback([&line] {
+    line.command = [&line](Session& session) { return cli::export_key(session, line.key_file); };
+  });
+}
+
+}  // namespace
+
+int run_command(Session& session, const std::function<Result<int>(Session&)>& command) {
+  auto outcome = command(session);
+  if (!outcome) session.output.error(outcome.error());
+  int code = outcome ? *outcome : exit_code_of(outcome.error());
+  if (auto flushed = session.output.flush(); !flushed && code == kDone) code = kFailed;
+  return code;
+}
+
+int run_command_line(int argc, char** argv, Output& output, const char* version) {
+  Line line;
+  CLI::App app("Replicated backup and restore.", "holdfast");
+  app.set_version_flag("--version", version);
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.footer(kExitCodeHelp);
+  add_common(app, line);
+  add_init(app, line);
+  add_backup(app, line);
+  add_snapshots(app, line);
+  add_ls(app, line);
+  add_restore(app, line);
+  add_verify(app, line);
+  add_status(app, line);
+  add_agent_and_key(app, line);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kDone : kUsage;
+  }
+  output.json = line.json;
+  output.verbosity = line.quiet ? 0 : 1 + line.verbose;
+  line.access.lock_wait =
+      std::chrono::duration_cast<Duration>(std::chrono::duration<double>(line.lock_wait_s));
+  Workplace work;
+  Session session{work, output, line.access};
+  return run_command(session, line.command);
+}
+
+}  // namespace holdfast::cli

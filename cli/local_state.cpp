@@ -1,0 +1,75 @@
+#include "cli/local_state.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <thread>
+
+#include "common/crypto/hash.h"
+
+namespace holdfast::cli {
+namespace {
+
+std::string environment(const char* name) {
+  const char* const value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+std::string cache_folder() {
+  if (std::string own = environment("HOLDFAST_CACHE_DIR"); !own.empty()) return own;
+  // The specification of XDG says that a relative path is to be ignored.
+  if (std::string xdg = environment("XDG_CACHE_HOME"); xdg.starts_with('/'))
+    return xdg + "/holdfast";
+  if (std::string home = environment("HOME"); !home.empty()) return home + "/.cache/holdfast";
+  return "/var/cache/holdfast";
+}
+
+}  // namespace
+
+Result<LocalState> LocalState::open(FileSystem& files, const RepositoryId& repository) {
+  const std::string folder = cache_folder() + "/" + repository.hex();
+  if (auto made = make_directories(files, folder); !made)
+    return Error(made.error().code(), fmt::format("cache folder: {}; HOLDFAST_CACHE_DIR may name "
+                                                  "another",
+                                                  made.error().message()));
+  return LocalState(files, folder);
+}
+
+std::string LocalState::scratch_path(const std::string& what) const {
+  return fmt::format("{}/{}.{}", folder_, what, ::getpid());
+}
+
+Result<std::string> LocalState::agent_folder(const AgentId& agent) {
+  std::string folder = folder_ + "/" + agent.short_hex();
+  HOLDFAST_TRY_OR(make_directories(*files_, folder), "cache folder");
+  return folder;
+}
+
+Result<std::string> LocalState::catalog_path(const AgentId& agent,
+                                             const std::vector<std::string>& parts) {
+  HOLDFAST_ASSIGN(const std::string folder, agent_folder(agent));
+  std::string text;
+  for (const std::string& part : parts) text += fmt::format("{}:{}", part.size(), part);
+  const auto digest = crypto::sha256(as_bytes(text));
+  return fmt::format("{}/{}.catalog", folder, hex_encode(ByteView(digest.bytes).first(16)));
+}
+
+Result<std::unique_ptr<FileLock>> LocalState::lock(const AgentId& agent, Duration patience,
+                                                   Output& output) {
+  HOLDFAST_ASSIGN(const std::string folder, agent_folder(agent));
+  const auto give_up = std::chrono::steady_clock::now() + patience;
+  for (bool said = false;; said = true) {
+    auto lock = files_->lock(folder + "/lock");
+    if (lock || lock.error().code() != Code::kConflict) return lock;
+    if (std::chrono::steady_clock::now() >= give_up)
+      return Error(Code::kConflict,
+                   "another backup of this agent runs on this machine; --lock-wait says how long "
+                   "to wait for it");
+    if (!said) output.note("waiting for another backup of this agent on this machine");
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+}
+
+}  // namespace holdfast::cli

@@ -1,0 +1,44 @@
+// What this machine keeps of a repository between runs: a cache, which may be deleted at any time.
+//
+//   CACHE/<repository>/charter                    the newest charter seen
+//   CACHE/<repository>/heads                      see agent/seen_heads.h
+//   CACHE/<repository>/<agent>/lock               held while this identity runs a backup
+//   CACHE/<repository>/<agent>/<sources>.catalog  of the last snapshot of these sources
+//
+// CACHE is HOLDFAST_CACHE_DIR, else XDG_CACHE_HOME/holdfast, else HOME/.cache/holdfast, else
+// /var/cache/holdfast.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/output.h"
+#include "common/base/digest.h"
+#include "common/ports/clock.h"
+#include "common/ports/file_system.h"
+
+namespace holdfast::cli {
+
+class LocalState {
+ public:
+  // Makes the folder. The error says what to set where it cannot be made.
+  static Result<LocalState> open(FileSystem& files, const RepositoryId& repository);
+
+  std::string charter_path() const { return folder_ + "/charter"; }
+  std::string heads_path() const { return folder_ + "/heads"; }
+  // A name for a file that is used for one run and removed by its user.
+  std::string scratch_path(const std::string& what) const;
+  // `parts`: what makes two backups ones of the same sources.
+  Result<std::string> catalog_path(const AgentId& agent, const std::vector<std::string>& parts);
+  // Blocks until no other process holds it, at most `patience`.
+  Result<std::unique_ptr<FileLock>> lock(const AgentId& agent, Duration patience, Output& output);
+
+ private:
+  LocalState(FileSystem& files, std::string folder) : files_(&files), folder_(std::move(folder)) {}
+  Result<std::string> agent_folder(const AgentId& agent);
+  FileSystem* files_;
+  std::string folder_;
+};
+
+}  // namespace holdfast::cli

@@ -1,0 +1,18 @@
+// The command line of holdfast.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <functional>
+
+#include "cli/command_line.h"
+
+int main(int argc, char** argv) {
+  using namespace holdfast::cli;
+  try {
+    Output output("holdfast");
+    return run_command_line(argc, argv, output, "holdfast " HOLDFAST_VERSION);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "holdfast: %s\n", error.what());
+    return kFailed;
+  }
+}
