@@ -17,8 +17,8 @@
 namespace holdfast::agent {
 
 struct CatalogScope {
-  std::string below;   // a path as in an Entry; "" is all
-  bool whole = false;  // then `below` is not looked at
+  std::string below = {};  // a path as in an Entry; "" is all
+  bool whole = false;      // then `below` is not looked at
 };
 
 struct FetchedCatalog {

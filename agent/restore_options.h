@@ -21,15 +21,15 @@ enum class Overwrite {
 struct RestoreOptions {
   // SNAPSHOT:PATH as in an Entry: what is in it goes directly into the target (a file under its own
   // name). "" takes all, under full paths.
-  std::string below;
+  std::string below = {};
   // Patterns apply to paths in the target. An empty include takes all; exclude wins.
-  PathFilter include, exclude;
+  PathFilter include = {}, exclude = {};
   Overwrite overwrite = Overwrite::kAlways;
   // Removes from the folders that are restored what the snapshot does not have there and the
   // patterns let through. Only at or below `sources`, if there are any (paths as in an Entry): the
   // folders above hold much that no snapshot was to have.
   bool remove_others = false;
-  std::vector<std::string> sources;
+  std::vector<std::string> sources = {};
   // False if parts of the catalog could not be had: then nothing is removed, since what they name
   // is in the snapshot.
   bool catalog_is_whole = true;

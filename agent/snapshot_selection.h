@@ -12,9 +12,9 @@ namespace holdfast::agent {
 // and all of the paths. What is empty asks nothing. A snapshot whose detail did not open passes
 // only where nothing is asked.
 struct SnapshotFilter {
-  std::vector<std::string> hosts;
-  std::vector<std::vector<std::string>> tags;
-  std::vector<std::string> paths;  // absolute
+  std::vector<std::string> hosts = {};
+  std::vector<std::vector<std::string>> tags = {};
+  std::vector<std::string> paths = {};  // absolute
   bool passes(const Snapshot& snapshot) const;
 };
 

@@ -14,8 +14,8 @@ namespace holdfast::agent {
 // How much of its frames each node reads.
 struct DataSubset {
   double fraction = 1.0;
-  std::optional<std::uint64_t> bytes;  // instead: so many of what the node stores
-  std::optional<std::uint64_t> seed;   // which part; drawn anew if absent
+  std::optional<std::uint64_t> bytes = {};  // instead: so many of what the node stores
+  std::optional<std::uint64_t> seed = {};   // which part; drawn anew if absent
 };
 
 // "3/7" (the third of seven parts), "2.5%", "500M" (bytes, with K, M, G or T for powers of 1,024).
@@ -25,7 +25,7 @@ Result<DataSubset> parse_data_subset(std::string_view text);
 struct VerifyOptions {
   // Absent: what each node has by its index. Else it reads, compares with checksums and verifies
   // signatures.
-  std::optional<DataSubset> read_data;
+  std::optional<DataSubset> read_data = {};
   // Frames that are drawn at random, fetched from each node alone and opened here, so that a node
   // that lies about its own verification is found out. 0: none.
   std::size_t spot_checks = 8;

@@ -129,7 +129,8 @@ Status PosixSourceTree::describe(Entry& entry) {
   HOLDFAST_ASSIGN(const std::shared_ptr<Descriptor> folder, folder_of(entry.path));
   const std::string name = entry.path.empty() ? "." : std::string(entry.name());
   if (entry.is_symlink()) HOLDFAST_TRY(read_target(folder->get(), name.c_str(), entry));
-  Status xattrs = read_xattrs(XattrSubject::in_folder(folder->get(), name, features_), entry.xattrs);
+  Status xattrs =
+      read_xattrs(XattrSubject::in_folder(folder->get(), name, features_), entry.xattrs);
   if (xattrs) return {};
   if (xattrs.error().code() == Code::kNotFound) return changed(entry, "vanished");
   return std::move(xattrs).error().with_context("/" + printable(entry.path));

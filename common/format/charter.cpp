@@ -140,7 +140,6 @@ Result<Charter> from_proto(const CharterProto& proto) {
     charter.agents.push_back(std::move(parsed));
   }
   HOLDFAST_TRY(read_array(charter.vault_digest.bytes, proto.vault_digest(), "the vault's digest"));
-  HOLDFAST_TRY(check_values(charter));
   return charter;
 }
 
@@ -288,6 +287,7 @@ Result<SignedCharter> parse_charter(ByteView record, const RepositoryId& reposit
   if (!crypto::verify(charter.admin_key, signed_message(kContext, as_bytes(proto.body())),
                       as_bytes(proto.signature())))
     return Error(Code::kForged, "charter: the signature does not match");
+  HOLDFAST_TRY(check_values(charter));
   if (!proto.vault().empty() && crypto::sha256(as_bytes(proto.vault())) != charter.vault_digest)
     return Error(Code::kForged, "charter: the vault beside it is not the one that it names");
   const Sha256 digest = crypto::sha256(as_bytes(proto.body()));

@@ -76,15 +76,15 @@ Code code_of(const rocksdb::Status& status) {
   return Code::kIo;
 }
 
-// Of an IOError RocksDB keeps the kind in its words alone.
-Code code_of_opening(const rocksdb::Status& status) {
+// Of an IOError RocksDB keeps the kind in its words alone. `existed`: there was an index before.
+Code code_of_opening(const rocksdb::Status& status, bool existed) {
   const std::string text = status.ToString();
   if (status.IsIOError()) {
     if (text.find("lock ") != std::string::npos || text.find("/LOCK") != std::string::npos)
       return Code::kConflict;
     if (text.find("Permission denied") != std::string::npos) return Code::kPermissionDenied;
     // A table or manifest that is named and not there.
-    if (status.IsPathNotFound() || text.find("No such file") != std::string::npos)
+    if (existed && (status.IsPathNotFound() || text.find("No such file") != std::string::npos))
       return Code::kCorrupt;
   }
   return code_of(status);
@@ -123,10 +123,12 @@ Result<std::unique_ptr<RocksDbIndex>> RocksDbIndex::open(const std::string& path
 }
 
 Status RocksDbIndex::open_database() {
+  std::error_code ignored;
+  const bool existed = std::filesystem::exists(path_ + "/CURRENT", ignored);
   rocksdb::DB* database = nullptr;
   const rocksdb::Status status = rocksdb::DB::Open(rocksdb_options(limits_), path_, &database);
   if (!status.ok())
-    return Error(code_of_opening(status),
+    return Error(code_of_opening(status, existed),
                  fmt::format("index {}: cannot open: {}", path_, status.ToString()));
   database_.reset(database);
   return {};

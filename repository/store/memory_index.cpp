@@ -21,6 +21,12 @@ Status MemoryIndex::usable() const {
   return {};
 }
 
+Status MemoryIndex::writable() const {
+  HOLDFAST_TRY(usable());
+  if (refusal_) return Error(*refusal_, "the index takes no writes");
+  return {};
+}
+
 Result<std::vector<std::optional<ObjectEntry>>> MemoryIndex::get(std::span<const ObjectId> ids) {
   HOLDFAST_TRY(usable());
   std::vector<std::optional<ObjectEntry>> entries(ids.size());
@@ -32,7 +38,7 @@ Result<std::vector<std::optional<ObjectEntry>>> MemoryIndex::get(std::span<const
 
 Status MemoryIndex::write(std::span<const Put> puts, std::span<const ObjectId> removals,
                           std::span<const Note> notes, Checkpoint checkpoint) {
-  HOLDFAST_TRY(usable());
+  HOLDFAST_TRY(writable());
   unflushed_.push_back({{puts.begin(), puts.end()},
                         {removals.begin(), removals.end()},
                         {notes.begin(), notes.end()},
@@ -47,7 +53,7 @@ Result<Checkpoint> MemoryIndex::checkpoint() {
 }
 
 Status MemoryIndex::flush() {
-  HOLDFAST_TRY(usable());
+  HOLDFAST_TRY(writable());
   for (const Batch& batch : unflushed_) durable_.apply(batch);
   unflushed_.clear();
   return {};

@@ -29,6 +29,8 @@ class MemoryIndex final : public ObjectIndex {
   void crash(std::size_t kept);
   // From now on every call but clear() answers kCorrupt.
   void damage() { damaged_ = true; }
+  // write() and flush() fail with this from now on; nullopt ends it.
+  void refuse_writes(std::optional<Code> code) { refusal_ = code; }
 
  private:
   struct Batch {
@@ -44,10 +46,12 @@ class MemoryIndex final : public ObjectIndex {
     void apply(const Batch& batch);
   };
   Status usable() const;
+  Status writable() const;
 
   Content durable_, current_;
   std::vector<Batch> unflushed_;
   bool damaged_ = false;
+  std::optional<Code> refusal_;
 };
 
 }  // namespace holdfast::repository

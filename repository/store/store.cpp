@@ -83,6 +83,7 @@ Status Store::State::recover() {
   HOLDFAST_ASSIGN(durable_end, parts.table.index().checkpoint());
   durable_mark = parts.table.unsynced_mark();
   durable_anchor = parts.anchor;
+  if (durable_end.segment != 0) durable_lengths[durable_end.segment] = durable_end.offset;
   if (report.records_replayed > 0) unflushed_bytes = 1;
   return {};
 }

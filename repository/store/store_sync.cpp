@@ -101,7 +101,8 @@ bool Store::read_only() const { return state_->read_only; }
 Status Store::try_recover_writes() {
   State& state = *state_;
   if (!state.read_only) return {};
-  HOLDFAST_TRY(state.room_for(0));
+  // Some more than the reserve, so that the next few frames do not end it again.
+  HOLDFAST_TRY(state.room_for(state.limits.writeback_bytes));
   if (!state.parts.writer.usable()) {
     HOLDFAST_TRY(state.parts.writer.start_afresh());
     const Checkpoint end = state.parts.writer.end();

@@ -167,7 +167,9 @@ Result<format::FrameHeader> Verification::header_of(const Stretch& stretch) {
 Status Verification::visit_gap(const Stretch& stretch, VerifyProgress& progress) {
   progress.problems.push_back(
       fmt::format("{}: {} bytes are no record", at(segment_, stretch.offset), stretch.size));
-  if (!known_gaps_.insert({segment_, stretch.offset}).second) return {};
+  std::uint64_t& known = known_gaps_[{segment_, stretch.offset}];
+  if (stretch.size <= known) return {};
+  known = stretch.size;
   HOLDFAST_ASSIGN(const auto ids, parts_.closure.damage_range(segment_, stretch.offset,
                                                               stretch.offset + stretch.size));
   progress.damaged.insert(progress.damaged.end(), ids.begin(), ids.end());

@@ -1,9 +1,9 @@
 // Going through all segments in disk order, step by step. What is found damaged is marked at once.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <vector>
 
 #include "repository/store/record_scan.h"
@@ -48,8 +48,9 @@ class Verification {
   std::optional<RecordScan> scan_;
   std::uint64_t step_bytes_ = 0;  // read in this step
   std::vector<SeenFrame> seen_;
-  // Gaps whose objects were looked for already: that takes a pass over the index.
-  std::set<std::pair<std::uint32_t, std::uint64_t>> known_gaps_;
+  // Gaps, with their lengths, whose objects were looked for already: that takes a pass over the
+  // index.
+  std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint64_t> known_gaps_;
 };
 
 }  // namespace holdfast::repository

@@ -41,7 +41,8 @@ start_node() {
   "$bin/holdfast-node" serve --data "$work/node$n" >"$work/node$n.out" 2>>"$work/node$n.log" &
   node_pid[$n]=$!
   # The line it prints when it accepts; read from a pipe would end it with this script.
-  timeout 60 tail -n +1 --pid="${node_pid[$n]}" -s 0.05 -f "$work/node$n.out" | grep -q -m 1 ready ||
+  timeout 60 tail -n +1 --pid="${node_pid[$n]}" -s 0.05 -f "$work/node$n.out" |
+    grep -q -m 1 ready ||
     fail "node $n did not start: $(cat "$work/node$n.log")"
 }
 
@@ -90,7 +91,8 @@ make_tree
 step "Three nodes on loopback"
 invites=()
 for n in 1 2 3; do
-  expect 0 "$bin/holdfast-node" init --data "$work/node$n" --listen tcp://127.0.0.1:0 --name "node$n"
+  expect 0 "$bin/holdfast-node" init --data "$work/node$n" --listen tcp://127.0.0.1:0 \
+    --name "node$n"
   start_node "$n"
   invites+=(--node "$("$bin/holdfast-node" invite --data "$work/node$n")")
 done
@@ -113,7 +115,8 @@ expect 0 "$bin/holdfast" snapshots | tee "$work/snapshots"
 grep -q '2/3' "$work/snapshots" || fail "the snapshot should show 2/3"
 
 step "Bytes in a segment of node 2 are flipped"
-kill "${node_pid[2]}" && wait "${node_pid[2]}" || true
+kill "${node_pid[2]}"
+wait "${node_pid[2]}" || true
 python3 - "$work/node2" <<'PYTHON'
 import pathlib, sys
 segment = max(pathlib.Path(sys.argv[1]).rglob("*.seg"), key=lambda path: path.stat().st_size)
@@ -130,7 +133,8 @@ start_node 2
 
 step "Everything is restored from what is left, and is identical"
 expect 0 "$bin/holdfast" restore latest --target "$work/restored"
-rsync -aHAXn --checksum --delete --itemize-changes "$work/tree/" "$work/restored$work/tree/" >"$work/differences"
+rsync -aHAXn --checksum --delete --itemize-changes \
+  "$work/tree/" "$work/restored$work/tree/" >"$work/differences"
 [[ ! -s $work/differences ]] || fail "the restored tree differs: $(head "$work/differences")"
 printf 'content, owners, modes, times, links, ACLs and extended attributes are identical\n'
 

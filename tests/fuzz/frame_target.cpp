@@ -26,9 +26,14 @@ TestRepository& repository() {
 // Goes all the way in and looks at everything that it is given.
 void read(ByteView bytes, bool is_made_good) {
   (void)format::frame_size(bytes);
+  const auto head_size = format::frame_head_size(bytes);
+  const auto head = format::parse_frame_head(bytes);
   const auto frame = format::parse_frame(bytes);
   const Status sum = format::verify_checksum(bytes);
   if (!frame) return;
+  check(head && head_size.value_or(0) == frame->prelude_and_header.size() &&
+            head->objects.size() == frame->header.objects.size(),
+        "a frame whose head says something else");
   check(*format::frame_size(bytes) == bytes.size(), "a parsed frame of another size");
   const Status signature = format::verify_signature(*frame, repository().agent.verify_key());
   if (is_made_good) check(sum && signature, "a frame that was made good and is refused");

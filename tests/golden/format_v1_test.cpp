@@ -2,7 +2,11 @@
 // other reads the bytes as they were checked in, and needs nothing but the passphrase.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "common/content/checksum.h"
 #include "common/format/frame_opener.h"
+#include "repository/store/segment_format.h"
 #include "tests/golden/golden_bytes.h"
 #include "tests/golden/golden_repository.h"
 
@@ -22,6 +26,7 @@ TEST(WrittenV1, Manifest) { expect_golden("manifest", repository().manifest.byte
 TEST(WrittenV1, CatalogLeaf) { expect_golden("catalog_leaf", repository().leaf); }
 TEST(WrittenV1, CatalogIndex) { expect_golden("catalog_index", repository().index); }
 TEST(WrittenV1, ChunkList) { expect_golden("chunk_list", repository().chunk_list); }
+TEST(WrittenV1, Segment) { expect_golden("segment", repository().segment); }
 TEST(WrittenV1, Credential) { expect_golden("credential", as_bytes(repository().credential)); }
 TEST(WrittenV1, Invite) { expect_golden("invite", as_bytes(repository().invite)); }
 
@@ -84,6 +89,27 @@ TEST(ReadV1, CatalogNodes) {
   EXPECT_EQ(index->children[1], (agent::CatalogChild{chunks[0], "home/b", 1, 0}));
   EXPECT_EQ(*agent::decode_chunk_list(chunks, read_golden("chunk_list")),
             (std::vector<std::uint32_t>{300, 212, 65'536}));
+}
+
+TEST(ReadV1, Segment) {
+  const Bytes segment = read_golden("segment");
+  const ByteView bytes = segment;
+  const NodeId node = repository().charter.charter.nodes[0].id;
+  EXPECT_EQ(repository::decode_segment_header(bytes, node).value_or(0), 7U);
+  std::vector<repository::RecordType> types;
+  std::vector<ByteView> payloads;
+  for (std::size_t at = repository::kSegmentHeaderSize; at < bytes.size();) {
+    const auto header = repository::decode_record_header(bytes.subspan(at));
+    ASSERT_TRUE(header.has_value()) << header.error().message();
+    types.push_back(header->type);
+    payloads.push_back(bytes.subspan(at + repository::kRecordHeaderSize, header->length));
+    EXPECT_EQ(content::checksum64(payloads.back()), header->payload_checksum);
+    at += repository::record_size(header->length);
+  }
+  EXPECT_EQ(types,
+            (std::vector{repository::RecordType::kCharter, repository::RecordType::kManifest}));
+  EXPECT_TRUE(std::ranges::equal(payloads[0], read_golden("charter")));
+  EXPECT_TRUE(std::ranges::equal(payloads[1].subspan(8), read_golden("manifest")));
 }
 
 TEST(ReadV1, CredentialAndInvite) {

@@ -4,6 +4,8 @@
 
 #include "agent/catalog_codec.h"
 #include "common/format/frame_sealer.h"
+#include "repository/store/segment_format.h"
+#include "repository/store/signed_records.h"
 #include "tests/testing/seeded_random.h"
 #include "tests/testing/test_charter.h"
 
@@ -69,6 +71,13 @@ format::Charter some_charter(SeededRandom& random, const format::VaultSecrets& s
   return charter;
 }
 
+void append_record(Bytes& segment, repository::RecordType type, ByteView payload) {
+  append(segment, repository::encode_record_header(type, payload));
+  append(segment, payload);
+  segment.resize((segment.size() + repository::kRecordAlignment - 1) /
+                 repository::kRecordAlignment * repository::kRecordAlignment);
+}
+
 Bytes frame_of(format::FrameSealer& sealer, format::FrameContent& content) {
   const SharedBytes frame = sealer.seal(content);
   return {frame.view().begin(), frame.view().end()};
@@ -102,13 +111,13 @@ GoldenRepository::GoldenRepository() {
   const auto secrets = format::VaultSecrets::generate(random, crypto::SecretKey::generate(random));
   vault = *format::seal_vault(secrets, kGoldenPassphrase, random, kCost);
   charter = format::sign_charter(some_charter(random, secrets), vault, secrets.admin_seed);
-  const RepositoryId repository = charter.charter.repository();
+  const RepositoryId id = charter.charter.repository();
 
   format::ObjectIdentifier identifier(format::group_id_key(secrets.id_key, 0));
   const crypto::SigningKey agent(secrets.owner_seed.clone());
-  const format::RunKeys run = format::begin_run(random, repository, charter.charter.encryption_key);
+  const format::RunKeys run = format::begin_run(random, id, charter.charter.encryption_key);
   format::FrameCounter counter;
-  format::FrameSealer sealer(run, repository, agent, counter, 3);
+  format::FrameSealer sealer(run, id, agent, counter, 3);
 
   noise.resize(kFirstChunk + kSecondChunk);
   random.fill(noise);
@@ -131,7 +140,7 @@ GoldenRepository::GoldenRepository() {
   metadata_frame = frame_of(sealer, metadata);
 
   format::Manifest unsigned_manifest;
-  unsigned_manifest.repository = repository;
+  unsigned_manifest.repository = id;
   unsigned_manifest.agent = format::agent_id(agent.verify_key());
   unsigned_manifest.sequence = 2;
   unsigned_manifest.previous = ManifestId{random_array<32>(random)};
@@ -144,6 +153,12 @@ GoldenRepository::GoldenRepository() {
   invite = format::encode_invite(test_invite(random));
   index = agent::encode_index({2, {{root, "home/ann", 5, 546}, {chunks[0], "home/b", 1, 0}}});
   chunk_list = agent::encode_chunk_list(std::vector<std::uint32_t>{300, 212, 65'536});
+
+  const auto header = repository::encode_segment_header(7, charter.charter.nodes[0].id);
+  segment.assign(header.begin(), header.end());
+  append_record(segment, repository::RecordType::kCharter, charter.record);
+  append_record(segment, repository::RecordType::kManifest,
+                repository::encode_manifest_record({1'763'870'402'000'000'000}, manifest.bytes));
 }
 
 }  // namespace holdfast::testing

@@ -31,6 +31,7 @@ struct GoldenRepository {
   std::string credential, invite;
   // Beside the snapshot, which is too small to have them.
   Bytes index, chunk_list;
+  Bytes segment;  // of a node that holds the charter and the manifest
 };
 
 format::SnapshotDetail golden_detail();

@@ -1,13 +1,13 @@
 // A FileSystem in memory that crashes as badly as common/ports/file_system.h allows.
 //
 // Every file and folder has two states: what processes see, and what is on the device. sync_data()
-// and sync_directory() carry the one over to the other. A crash keeps, of what was not carried over,
-// nothing, everything, or an independent choice for every page (or torn within it, by sectors), for
-// the file's size, and for every name that was made, replaced or removed.
+// and sync_directory() carry the one over to the other. A crash keeps, of what was not carried
+// over, nothing, everything, or an independent choice for every page (or torn within it, by
+// sectors), for the file's size, and for every name that was made, replaced or removed.
 //
 // Faults: the n-th call fails, once or for good; the machine stops before, within or after the n-th
-// mutating call; the disk is full; bits flip; a sync fails and the pages it should have written stay
-// readable and clean, and are gone after the next crash.
+// mutating call; the disk is full; bits flip; a sync fails and the pages it should have written
+// stay readable and clean, and are gone after the next crash.
 //
 // One thread. Files opened before a crash answer kIo after it.
 #pragma once

@@ -9,6 +9,7 @@ using agent::ListObject;
 
 CatalogEntry& MadeSnapshot::make(const std::string& path, std::uint32_t mode) {
   CatalogEntry& entry = entries_[path];
+  entry = {};
   entry.entry.path = path;
   entry.entry.mode = mode;
   entry.entry.mtime = {clock_++, 5};

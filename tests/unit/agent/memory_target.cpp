@@ -87,7 +87,7 @@ Status MemoryTarget::admit(const std::string& path) {
 Status MemoryTarget::place(const std::string& path, const Entry& entry, Bytes content) {
   if (const auto error = write_errors.find(path); error != write_errors.end()) return error->second;
   Node& node = nodes_[path];
-  node = {entry, std::move(content), next_inode_++, true};
+  node = {entry, std::move(content), next_inode_++, true, true};
   if (spoil) spoil(node);
   if (const auto error = attribute_errors.find(path); error != attribute_errors.end())
     return error->second;
@@ -100,6 +100,7 @@ Status MemoryTarget::make_directory(const std::string& path) {
   if (there != nullptr && !there->entry.is_directory())
     return Error(Code::kAlreadyExists, "no folder");
   if (there == nullptr) put_folder(path);
+  nodes_[path].made = true;
   nodes_[path].finished = false;
   return {};
 }
@@ -127,7 +128,9 @@ Status MemoryTarget::make_hard_link(const std::string& path, const std::string& 
   const Node* const original = find(existing);
   if (original == nullptr) return Error(Code::kNotFound, "nothing to link to");
   ++links;
-  nodes_[path] = Node(*original);
+  Node node = *original;
+  node.entry.path = path;
+  nodes_[path] = std::move(node);
   return {};
 }
 
@@ -143,7 +146,7 @@ Status MemoryTarget::finish_directory(const std::string& path, const Entry& entr
     return error->second;
   if (found->second.finished) broken_rules.push_back(path + ": finished twice");
   for (const auto& [below, node] : nodes_)
-    if (below.starts_with(path + "/") && node.entry.is_directory() && !node.finished)
+    if (below.starts_with(path + "/") && node.made && !node.finished)
       broken_rules.push_back(path + ": finished before " + below);
   found->second.entry = entry;
   found->second.finished = true;

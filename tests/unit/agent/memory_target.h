@@ -19,6 +19,7 @@ class MemoryTarget final : public agent::RestoreTarget, public agent::TargetView
     agent::Entry entry;  // mode, times, target
     Bytes content;
     std::uint64_t inode = 0;
+    bool made = false;      // by this restore
     bool finished = false;  // has its metadata
   };
 

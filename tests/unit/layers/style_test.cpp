@@ -12,7 +12,8 @@
 namespace holdfast::testing {
 namespace {
 
-constexpr std::size_t kMostLines = 500;  // the guide is 400
+constexpr std::size_t kMostLines = 500;      // the guide is 400
+constexpr std::size_t kMostTestLines = 600;  // a table of cases may be long
 constexpr std::size_t kMostColumns = 100;
 
 // Names that say nothing of what a thing is: no file, and no type or namespace, is called so.
@@ -21,7 +22,7 @@ const std::vector<std::string_view> kEmptyNames = {"util",    "utils",    "helpe
 
 // Marks of work that is not finished, cut in two so that this file has none.
 const std::vector<std::string> kUnfinished = {std::string("TO") + "DO", std::string("FIX") + "ME",
-                                              std::string("GTEST") + "_SKIP"};
+                                              std::string("GTEST") + "_SKIP();"};
 
 struct Banned {
   std::string_view name;
@@ -114,7 +115,7 @@ using Faults = std::vector<std::string>;
 Faults faults_of_length(const SourceFile& file) {
   Faults faults;
   if (file.path.ends_with(".txt")) return faults;  // CMake's declarations are one line each
-  if (file.lines.size() > kMostLines)
+  if (file.lines.size() > (file.path.starts_with("tests/") ? kMostTestLines : kMostLines))
     faults.push_back(file.path + ": " + std::to_string(file.lines.size()) + " lines");
   for (std::size_t i = 0; i < file.lines.size(); ++i) {
     const auto columns = std::count_if(file.lines[i].begin(), file.lines[i].end(), [](char c) {

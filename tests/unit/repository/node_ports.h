@@ -26,13 +26,14 @@ namespace holdfast::repository {
 
 class ManualClock final : public Clock {
  public:
-  Instant now() const override { return {at_.count()}; }
+  Instant now() const override { return {(at_ += pace).count()}; }
   UnixTime wall() const override { return {kEpoch + at_.count()}; }
   void advance(Duration by) { at_ += by; }
+  Duration pace{0};  // passes whenever somebody looks
 
  private:
   static constexpr std::int64_t kEpoch = 1'800'000'000'000'000'000;
-  Duration at_{0};
+  mutable Duration at_{0};
 };
 
 class ManualLoop final : public EventLoop {

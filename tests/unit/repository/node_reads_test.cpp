@@ -159,6 +159,45 @@ TEST_F(NodeReads, ARunIsAskedAboutWithTheDepthItBeganWith) {
   }
 }
 
+TEST_F(NodeReads, ALongRunIsDoneInSlicesAndOthersWaitForTheirTurn) {
+  constexpr int kFrames = 6;  // of 4 MiB: several steps of a store
+  for (int i = 0; i < kFrames; ++i) {
+    Bytes noise(4 << 20);
+    random.fill(noise);
+    ASSERT_EQ(put(writer, repository.frame(repository.writer, {repository.data(to_string(noise))})),
+              "ok");
+  }
+  clock.pace = VerificationRuns::kSlice;  // a step takes a whole slice
+  EXPECT_EQ(verify(reader, 1).step(), 1U);
+  EXPECT_EQ(verify(reader, 2).step(), 0U);  // waits
+  const auto second = verify(reader, 1);
+  EXPECT_EQ(second.step(), 2U);
+  EXPECT_FALSE(second.done());
+  EXPECT_GT(second.bytes(), 0U);
+  EXPECT_LT(second.bytes(), second.total_bytes());
+
+  // Not asked about for long: the other one gets the turn, and this one begins anew afterwards.
+  clock.advance(VerificationRuns::kTurn);
+  EXPECT_EQ(verify(reader, 2).step(), 1U);
+  EXPECT_EQ(verify(reader, 1).step(), 2U);
+  EXPECT_EQ(verify_all(2).frames(), kFrames);
+  EXPECT_EQ(verify(reader, 1).step(), 1U);
+  EXPECT_EQ(verify_all(1).frames(), kFrames);
+}
+
+TEST_F(NodeReads, TheRunLongestNotAskedAboutIsForgotten) {
+  const TestObject object = repository.data("content");
+  const SharedBytes frame = repository.frame(repository.writer, {object});
+  ASSERT_EQ(put(writer, frame), "ok");
+  for (std::uint64_t run = 1; run <= VerificationRuns::kMaxRuns; ++run)
+    EXPECT_EQ(verify_all(run).damaged(), "");
+  damage(frame);
+  EXPECT_EQ(verify_all(1).damaged(), "");  // kept, and now the newest
+  EXPECT_EQ(verify_all(100).damaged(), object.id.str());
+  EXPECT_EQ(verify_all(1).damaged(), "");
+  EXPECT_NE(verify_all(2).problems_size(), 0);  // made room for 100, so begins anew
+}
+
 TEST_F(NodeReads, RunsOfDifferentReadersAreTheirOwn) {
   const TestObject object = repository.data("content");
   ASSERT_EQ(put(writer, repository.frame(repository.writer, {object})), "ok");

@@ -167,6 +167,26 @@ TEST(Frame, TruncatedAnywhereIsRefused) {
   }
 }
 
+TEST(Frame, ItsHeadSaysAsMuchAsAllOfIt) {
+  TestRepository repository(seed());
+  const Bytes bytes =
+      repository.seal(FrameRole::kMetadata, some_objects(repository, FrameRole::kMetadata));
+  const auto whole = parse_frame(bytes);
+  const auto size = frame_head_size(ByteView(bytes).first(kFramePreludeSize));
+  ASSERT_EQ(size.value_or(0), whole->prelude_and_header.size());
+  for (std::size_t cut = 0; cut < *size; ++cut)
+    EXPECT_EQ(parse_frame_head(ByteView(bytes).first(cut)).error().code(), Code::kCorrupt) << cut;
+  const auto head = parse_frame_head(ByteView(bytes).first(*size));
+  ASSERT_TRUE(head.has_value()) << head.error().message();
+  EXPECT_EQ(head->envelope, whole->header.envelope);
+  EXPECT_EQ(head->refs, whole->header.refs);
+  ASSERT_EQ(head->objects.size(), whole->header.objects.size());
+  for (std::size_t i = 0; i < head->objects.size(); ++i) {
+    EXPECT_EQ(head->objects[i].id, whole->header.objects[i].id);
+    EXPECT_TRUE(std::ranges::equal(head->objects[i].refs, whole->header.objects[i].refs));
+  }
+}
+
 TEST(Frame, BytesBehindItAreRefused) {
   TestRepository repository(seed());
   Bytes frame = repository.seal(FrameRole::kData, some_objects(repository, FrameRole::kData));

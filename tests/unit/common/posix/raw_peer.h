@@ -121,11 +121,11 @@ inline bool send_raw(const Descriptor& fd, ByteView bytes) {
          static_cast<ssize_t>(bytes.size());
 }
 
-// Reads until the other side ends the connection; false if it does not within a minute.
-inline bool ended_by_peer(const Descriptor& fd) {
+// Reads until the other side ends the connection; false if nothing comes for so long.
+inline bool ended_by_peer(const Descriptor& fd, int milliseconds = 60'000) {
   for (;;) {
     pollfd waiting{fd.get(), POLLIN, 0};
-    if (::poll(&waiting, 1, 60'000) != 1) return false;
+    if (::poll(&waiting, 1, milliseconds) != 1) return false;
     char sink[4096];
     if (::recv(fd.get(), sink, sizeof sink, 0) <= 0) return true;
   }

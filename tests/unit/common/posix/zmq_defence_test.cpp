@@ -76,7 +76,7 @@ void send_message_without_end(const Target& target, const Reporter& report, cons
 
 TEST_F(ZmqDefence, AMessageOfPartsWithoutEndIsCutOffBeforeItGrowsTheNode) {
   ForkedAttacker attacker([](const Target& target, const Reporter& report) {
-    send_message_without_end(target, report, zeros(kMiB), 100'000);
+    send_message_without_end(target, report, zeros(kMiB), 1'000);
   });
   start();
   const std::size_t before = reset_peak_memory();
@@ -91,16 +91,16 @@ TEST_F(ZmqDefence, AMessageOfPartsWithoutEndIsCutOffBeforeItGrowsTheNode) {
 
 TEST_F(ZmqDefence, EmptyPartsWithoutEndAreCutOffAsWell) {
   ForkedAttacker attacker([](const Target& target, const Reporter& report) {
-    send_message_without_end(target, report, SharedBytes(), 400'000);
+    send_message_without_end(target, report, SharedBytes(), 1'500'000);
   });
   ListenerOptions options = strict();
   options.connection.unread_bytes = 6 * kMiB;
   start(options);
   const std::size_t before = reset_peak_memory();
   go(attacker);
-  ASSERT_TRUE(attacker.reported('D', 2));
+  ASSERT_TRUE(attacker.reported('D'));
   if (kMemoryIsMeasurable) {
-    EXPECT_LT(peak_memory() - before, 96 * kMiB);
+    EXPECT_LT(peak_memory() - before, 64 * kMiB);
   }
   expect_honest_service();
 }
@@ -299,8 +299,8 @@ TEST_F(ZmqDefence, AHandshakeThatStopsHalfwayIsEnded) {
   const Descriptor greeted = connect_raw(node_->port());
   ASSERT_TRUE(silent && greeted);
   ASSERT_TRUE(send_raw(greeted, zmtp_greeting()));
-  EXPECT_TRUE(ended_by_peer(silent));
-  EXPECT_TRUE(ended_by_peer(greeted));
+  EXPECT_TRUE(ended_by_peer(silent, 10'000));
+  EXPECT_TRUE(ended_by_peer(greeted, 10'000));
   expect_honest_service();
 }
 
@@ -339,6 +339,7 @@ TEST_F(ZmqDefence, ManyStrangersPushOutStrangersOnly) {
   start(options);
   go(attacker);
   ASSERT_TRUE(attacker.reported('R'));
+  EXPECT_TRUE(node_->eventually([&] { return node_->listener().connections() <= 40; }));
   expect_honest_service();
   auto newcomer = honest_->call(node_->address());
   EXPECT_TRUE(newcomer->connect());
@@ -373,7 +374,7 @@ TEST_F(ZmqDefence, ManyConnectionsNeitherReachTheDescriptorLimitNorMakeTheNodeSp
   go(attacker);
   ASSERT_TRUE(attacker.reported('R'));
   expect_honest_service();
-  EXPECT_LT(open_descriptors(), 400u);
+  EXPECT_TRUE(node_->eventually([] { return open_descriptors() < 280; }));
   // At rest, with all that are left of the flood: what half a second of the loop's time costs.
   std::promise<double> used;
   node_->thread().run([&] {
@@ -438,6 +439,7 @@ template <typename Answer>
 void hostile_node(const Target& target, const Reporter& report, bool breaks, Answer answer) {
   ZmqContext context;
   const std::string endpoint = "tcp://127.0.0.1:" + std::to_string(target.port);
+  int round = 0;
   do {
     ZmqSocket router = ZmqSocket::open(context, ZMQ_ROUTER).value();
     router.set(ZMQ_CURVE_SERVER, 1);
@@ -448,19 +450,28 @@ void hostile_node(const Target& target, const Reporter& report, bool breaks, Ans
     router.set(ZMQ_SNDTIMEO, 100);
     router.set(ZMQ_HEARTBEAT_IVL, 5);
     router.set(ZMQ_HEARTBEAT_TTL, 100);
+    ZmqSocket monitor = ZmqSocket::open(context, ZMQ_PAIR).value();
+    const std::string events = "inproc://lost-" + std::to_string(++round);
+    check(::zmq_socket_monitor(router.handle(), events.c_str(), ZMQ_EVENT_DISCONNECTED) == 0 &&
+              ::zmq_connect(monitor.handle(), events.c_str()) == 0,
+          "zmq_socket_monitor");
     while (::zmq_bind(router.handle(), endpoint.c_str()) != 0) {
     }
     report('B');
     ZmqMessage part;
     do {
-      zmq_pollitem_t item{router.handle(), 0, ZMQ_POLLIN, 0};
-      ::zmq_poll(&item, 1, -1);
+      zmq_pollitem_t items[] = {{router.handle(), 0, ZMQ_POLLIN, 0},
+                                {monitor.handle(), 0, ZMQ_POLLIN, 0}};
+      ::zmq_poll(items, 2, -1);
+      while (monitor.receive(part))
+        if (!part.more()) report('L');  // it lost a connection
       if (!router.receive(part)) continue;
       const Buffer id = Buffer::copy_of(part.view());
       while (part.more()) router.receive(part);
       report('A');
       answer(router, id);
     } while (!breaks);
+    ::zmq_socket_monitor(router.handle(), nullptr, 0);
   } while (breaks);
 }
 
@@ -484,10 +495,10 @@ class HostileNode : public testing::Test {
     honest_ = agent_->call(honest_node_->address());
     ASSERT_TRUE(honest_->connect());
   }
-  // Speaks to it until it has answered so many times.
+  // Speaks to it until it was cut off so many times.
   void provoke(ForkedAttacker& attacker, int times) {
     agent_->thread().run([&] { talk(); });
-    ASSERT_TRUE(attacker.reported('A', times));
+    ASSERT_TRUE(attacker.reported('L', times));
     agent_->thread().run([&] { done_ = true; });
   }
 
@@ -509,7 +520,7 @@ TEST_F(HostileNode, AnAnswerOfPartsWithoutEndIsCutOffBeforeItGrowsTheAgent) {
     const SharedBytes part = zeros(kMiB);
     hostile_node(target, report, false, [&](ZmqSocket& router, const Buffer& id) {
       router.send(ZmqMessage(SharedBytes(Buffer::copy_of(id))), true);
-      for (int i = 0; i < 20'000; ++i) router.send(ZmqMessage(part), true);
+      for (int i = 0; i < 1'000; ++i) router.send(ZmqMessage(part), true);
       router.send(ZmqMessage(part), false);
     });
   });
@@ -518,7 +529,7 @@ TEST_F(HostileNode, AnAnswerOfPartsWithoutEndIsCutOffBeforeItGrowsTheAgent) {
   options.connection.interval = std::chrono::milliseconds(10);
   start(attacker, options);
   const std::size_t before = reset_peak_memory();
-  provoke(attacker, 4);
+  provoke(attacker, 2);
   EXPECT_TRUE(honest_->connect("honest"));
   if (kMemoryIsMeasurable) {
     EXPECT_LT(peak_memory() - before, 256 * kMiB);

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <future>
 #include <memory>
 #include <set>
 
@@ -60,6 +62,20 @@ class ZmqNode {
     CurveKeyPair keys = generate_curve_key_pair();
     admit(keys.public_key);
     return keys;
+  }
+  // Asks on the node's loop, every 5 ms, until it is so; false after a minute.
+  bool eventually(std::function<bool()> holds) {
+    std::promise<bool> answer;
+    const Instant end = thread_.loop().clock().now() + std::chrono::minutes(1);
+    std::function<void()> ask = [&] {
+      const bool yes = holds();
+      if (yes || thread_.loop().clock().now() > end)
+        answer.set_value(yes);
+      else
+        thread_.loop().after(std::chrono::milliseconds(5), [&] { ask(); });
+    };
+    thread_.run([&] { ask(); });
+    return answer.get_future().get();
   }
   LoopThread& thread() { return thread_; }
   ZmqContext& context() { return context_; }
