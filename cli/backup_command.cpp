@@ -275,9 +275,8 @@ Result<int> backup(Session& session, const BackupOptions& options) {
   HOLDFAST_ASSIGN(const agent::WriterKeys keys, access->writer_keys());
   HOLDFAST_ASSIGN(const format::SignedCharter* charter, access->charter());
   const AgentId agent = format::agent_id(keys.signing_key.verify_key());
-  const auto lock = work.elsewhere(
-      [&] { return access->local().lock(agent, session.access.lock_wait, session.output); });
-  if (!*lock) return lock->error();
+  HOLDFAST_ASSIGN(const auto lock,
+                  access->local().lock(agent, session.access.lock_wait, work, session.output));
 
   agent::BackupRequest request;
   request.host = options.host.empty() ? host_name() : options.host;

@@ -3,14 +3,14 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <cstdlib>
-#include <thread>
 
 #include "common/crypto/hash.h"
 
 namespace holdfast::cli {
 namespace {
+
+constexpr Duration kLockRetry = std::chrono::milliseconds(50);
 
 std::string environment(const char* name) {
   const char* const value = std::getenv(name);
@@ -57,18 +57,20 @@ Result<std::string> LocalState::catalog_path(const AgentId& agent,
 }
 
 Result<std::unique_ptr<FileLock>> LocalState::lock(const AgentId& agent, Duration patience,
-                                                   Output& output) {
+                                                   Workplace& work, Output& output) {
   HOLDFAST_ASSIGN(const std::string folder, agent_folder(agent));
-  const auto give_up = std::chrono::steady_clock::now() + patience;
+  const Instant give_up = work.clock.now() + patience;
   for (bool said = false;; said = true) {
     auto lock = files_->lock(folder + "/lock");
     if (lock || lock.error().code() != Code::kConflict) return lock;
-    if (std::chrono::steady_clock::now() >= give_up)
+    if (work.clock.now() >= give_up)
       return Error(Code::kConflict,
                    "another backup of this agent runs on this machine; --lock-wait says how long "
                    "to wait for it");
     if (!said) output.note("waiting for another backup of this agent on this machine");
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    work.await<bool>([&](const std::function<void(bool)>& done) {
+      work.loop.after(kLockRetry, [done] { done(true); });
+    });
   }
 }
 

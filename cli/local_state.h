@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "cli/output.h"
+#include "cli/workplace.h"
 #include "common/base/digest.h"
 #include "common/ports/clock.h"
 #include "common/ports/file_system.h"
@@ -31,8 +32,9 @@ class LocalState {
   std::string scratch_path(const std::string& what) const;
   // `parts`: what makes two backups ones of the same sources.
   Result<std::string> catalog_path(const AgentId& agent, const std::vector<std::string>& parts);
-  // Blocks until no other process holds it, at most `patience`.
-  Result<std::unique_ptr<FileLock>> lock(const AgentId& agent, Duration patience, Output& output);
+  // Runs the loop until no other process holds it, at most for `patience`; then kConflict.
+  Result<std::unique_ptr<FileLock>> lock(const AgentId& agent, Duration patience, Workplace& work,
+                                         Output& output);
 
  private:
   LocalState(FileSystem& files, std::string folder) : files_(&files), folder_(std::move(folder)) {}

@@ -30,7 +30,8 @@ def run(*arguments, code=0, program="holdfast", env=None, text=True, **more):
                             capture_output=True, text=text, timeout=120,
                             env={**os.environ, **(env or {})}, **more)
     if result.returncode != code:
-        fail(f"{program} {' '.join(map(str, arguments))}: exit code {result.returncode}, not {code}\n"
+        command = " ".join([program, *map(str, arguments)])
+        fail(f"{command}: exit code {result.returncode}, not {code}\n"
              f"{result.stdout}{result.stderr}")
     return result
 

@@ -1,0 +1,42 @@
+#include "cli/snapshot_access.h"
+
+#include <gtest/gtest.h>
+
+namespace holdfast::cli {
+namespace {
+
+TEST(SnapshotPath, IsSplitAtTheFirstColon) {
+  EXPECT_EQ(split_snapshot_path("latest").snapshot, "latest");
+  EXPECT_EQ(split_snapshot_path("latest").below, "");
+  const SnapshotPath split = split_snapshot_path("1a2b:/home//ann/./a:b/");
+  EXPECT_EQ(split.snapshot, "1a2b");
+  EXPECT_EQ(split.below, "home/ann/a:b");
+  EXPECT_EQ(split_snapshot_path("latest:/").below, "");
+}
+
+TEST(ParseTime, IncludesTheWholeOfWhatIsNotSaid) {
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  const auto second = parse_time("2026-11-20T14:00:05Z");
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->nanoseconds, 1'795'183'205 * kSecond + kSecond - 1);
+  EXPECT_EQ(parse_time("2026-11-20 14:00Z")->nanoseconds - second->nanoseconds, 54 * kSecond);
+  EXPECT_EQ(parse_time("2026-11-20Z")->nanoseconds - second->nanoseconds,
+            (9 * 3600 + 59 * 60 + 54) * kSecond);
+}
+
+TEST(ParseTime, RefusesWhatIsNoTime) {
+  for (const char* const text : {"", "yesterday", "2026-13-01", "2026-11-20 14:00 or so", "14:00"})
+    EXPECT_FALSE(parse_time(text)) << text;
+}
+
+TEST(IsoTime, IsUtcWithNanoseconds) {
+  EXPECT_EQ(iso_time({1'000'000'000'000'000'007}), "2001-09-09T01:46:40.000000007Z");
+}
+
+TEST(FilterFrom, SplitsTagsIntoGroups) {
+  const auto filter = filter_from({{"h"}, {"a,b", "c"}, {"/p"}});
+  EXPECT_EQ(filter.tags, (std::vector<std::vector<std::string>>{{"a", "b"}, {"c"}}));
+}
+
+}  // namespace
+}  // namespace holdfast::cli
