@@ -25,7 +25,7 @@ def expect(condition, message):
 
 
 def run(*arguments, code=0, program="holdfast", env=None, text=True, **more):
-    """Runs a program to its end; its exit code must be `code`. Returns standard output and error."""
+    """Runs a program to its end; its exit code must be `code`. Returns what it printed."""
     result = subprocess.run([str(BIN / program), *map(os.fspath, arguments)], check=False,
                             capture_output=True, text=text, timeout=120,
                             env={**os.environ, **(env or {})}, **more)
