@@ -63,32 +63,30 @@ Result<int> add_agent(Session& session, const AgentAddOptions& options) {
   ++next.version;
   next.previous = current->digest;
   next.created = work.clock.wall();
-  next.agents.push_back({id, options.name, signing_key.verify_key(), curve.public_key,
-                         format::kAppend, 0, false});
+  next.agents.push_back(
+      {id, options.name, signing_key.verify_key(), curve.public_key, format::kAppend, 0, false});
   HOLDFAST_ASSIGN(const Bytes vault, format::vault_of(current->record));
   HOLDFAST_ASSIGN(
       const format::SignedCharter signed_next,
       format::parse_charter(
           format::sign_charter(std::move(next), vault, secrets->admin_seed).record, access->id()));
 
-  format::Credential credential =
-      base_credential(*access, signed_next.charter, options.name);
+  format::Credential credential = base_credential(*access, signed_next.charter, options.name);
   credential.curve_secret = curve.secret_key.clone();
   credential.roles = format::kAppend;
-  credential.writer.emplace(format::Credential::Writer{
-      signing_key.seed().clone(), format::group_id_key(secrets->id_key, 0),
-      secrets->chunking_key.clone()});
-  const std::string file =
-      options.file.empty() ? options.name + ".credential" : options.file;
+  credential.writer.emplace(format::Credential::Writer{signing_key.seed().clone(),
+                                                       format::group_id_key(secrets->id_key, 0),
+                                                       secrets->chunking_key.clone()});
+  const std::string file = options.file.empty() ? options.name + ".credential" : options.file;
   HOLDFAST_TRY(write_credential(work.files, file, credential));
   if (auto replaced = access->replace_charter(signed_next); !replaced) {
     static_cast<void>(work.files.remove(file));
     return std::move(replaced).error().with_context("agent add");
   }
   HOLDFAST_TRY(access->close());
-  session.output.line(fmt::format(
-      "agent {} ({}) may add snapshots and read nothing; its credential is in {}", options.name,
-      id.short_hex(), file));
+  session.output.line(
+      fmt::format("agent {} ({}) may add snapshots and read nothing; its credential is in {}",
+                  options.name, id.short_hex(), file));
   Json object{{"message_type", "agent_added"}, {"name", options.name}, {"id", id.hex()}};
   put_bytes(object, "credential", file);
   session.output.object(object);

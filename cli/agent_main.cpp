@@ -52,8 +52,7 @@ int run(int argc, char** argv) {
   bool quiet = false;
   const auto add = [&](const char* name, const char* what) {
     CLI::App* const command = app.add_subcommand(name, what);
-    command
-        ->add_option("PROFILE", profile, "A file, or NAME for /etc/holdfast/NAME.toml")
+    command->add_option("PROFILE", profile, "A file, or NAME for /etc/holdfast/NAME.toml")
         ->required();
     command->add_flag("--json", output.json, "One JSON object a line instead of text");
     command->add_flag("-q,--quiet", quiet, "Only results, warnings and errors");

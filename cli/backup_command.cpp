@@ -98,26 +98,23 @@ Json status_object(const agent::BackupProgress& progress, Duration elapsed) {
               {"bytes_stored", progress.bytes_stored}};
   status["nodes"] = Json::array();
   for (const auto& node : progress.nodes)
-    status["nodes"].push_back({{"name", node.name},
-                               {"state", node.state},
-                               {"pending_bytes", node.pending_bytes}});
+    status["nodes"].push_back(
+        {{"name", node.name}, {"state", node.state}, {"pending_bytes", node.pending_bytes}});
   return status;
 }
 
 ProgressDisplay::Picture picture_of(const agent::BackupProgress& progress, Duration elapsed) {
   ProgressDisplay::Picture picture;
-  const std::string share = progress.scanned ? bar(progress.bytes, progress.total_bytes)
-                                             : std::string("scanning");
-  picture.lines.push_back(fmt::format(
-      "{} {}  {} of {} entries, {} of {}, stored {}", clock_text(elapsed), share, progress.entries,
-      progress.total_entries, human_bytes(progress.bytes), human_bytes(progress.total_bytes),
-      human_bytes(progress.bytes_stored)));
+  const std::string share =
+      progress.scanned ? bar(progress.bytes, progress.total_bytes) : std::string("scanning");
+  picture.lines.push_back(
+      fmt::format("{} {}  {} of {} entries, {} of {}, stored {}", clock_text(elapsed), share,
+                  progress.entries, progress.total_entries, human_bytes(progress.bytes),
+                  human_bytes(progress.total_bytes), human_bytes(progress.bytes_stored)));
   for (const auto& node : progress.nodes)
-    picture.lines.push_back(fmt::format("  {:<16} {}{}", printable(node.name),
-                                        printable(node.state),
-                                        node.pending_bytes != 0
-                                            ? ", " + human_bytes(node.pending_bytes) + " on the way"
-                                            : ""));
+    picture.lines.push_back(fmt::format(
+        "  {:<16} {}{}", printable(node.name), printable(node.state),
+        node.pending_bytes != 0 ? ", " + human_bytes(node.pending_bytes) + " on the way" : ""));
   picture.status = status_object(progress, elapsed);
   return picture;
 }
@@ -129,8 +126,10 @@ void print_problems(Output& output, const BackupReport& report) {
   for (const agent::ScanProblem& problem : report.problems) {
     if (++printed > kProblemsPrinted) break;
     if (output.json) {
-      Json line{{"message_type", "error"}, {"during", "archival"},
-                {"code", name(problem.error.code())}, {"message", problem.error.message()}};
+      Json line{{"message_type", "error"},
+                {"during", "archival"},
+                {"code", name(problem.error.code())},
+                {"message", problem.error.message()}};
       put_bytes(line, "item", problem.path);
       output.object(line);
     } else {
@@ -276,8 +275,9 @@ Result<int> backup(Session& session, const BackupOptions& options) {
   HOLDFAST_ASSIGN(const agent::WriterKeys keys, access->writer_keys());
   HOLDFAST_ASSIGN(const format::SignedCharter* charter, access->charter());
   const AgentId agent = format::agent_id(keys.signing_key.verify_key());
-  HOLDFAST_ASSIGN(const auto lock,
-                  access->local().lock(agent, session.access.lock_wait, session.output));
+  const auto lock = work.elsewhere(
+      [&] { return access->local().lock(agent, session.access.lock_wait, session.output); });
+  if (!*lock) return lock->error();
 
   agent::BackupRequest request;
   request.host = options.host.empty() ? host_name() : options.host;

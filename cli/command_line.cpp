@@ -53,22 +53,25 @@ void add_common(CLI::App& app, Line& line) {
 void add_filter(CLI::App& command, FilterOptions& filter) {
   command.add_option("--host", filter.hosts, "Only snapshots of this host")->type_name("HOST");
   command
-      .add_option("--tag", filter.tags, "Only snapshots with all of these tags (T,T); may be given "
-                                        "again for an alternative")
+      .add_option("--tag", filter.tags,
+                  "Only snapshots with all of these tags (T,T); may be given "
+                  "again for an alternative")
       ->type_name("TAGS");
   command.add_option("--path", filter.paths, "Only snapshots of this path")->type_name("PATH");
 }
 
 void add_init(CLI::App& app, Line& line) {
   CLI::App* const init = app.add_subcommand(
-      "init", "Create a repository: in a directory, or with --node on nodes, REPO then being the "
-              "credential file to write");
+      "init",
+      "Create a repository: in a directory, or with --node on nodes, REPO then being the "
+      "credential file to write");
   init->add_option("--node", line.init.nodes,
                    "A node's invitation (holdfast-node invite) or a folder; may be repeated")
       ->type_name("INVITE_OR_DIR");
-  init->add_option("--write-quorum", line.init.write_quorum,
-                   "How many nodes must hold a snapshot before a backup succeeds (default: 1 of one "
-                   "or two nodes, else a majority)")
+  init->add_option(
+          "--write-quorum", line.init.write_quorum,
+          "How many nodes must hold a snapshot before a backup succeeds (default: 1 of one "
+          "or two nodes, else a majority)")
       ->type_name("W")
       ->check(CLI::Range(1, 64));
   init->add_option("--kdf-cost", line.kdf_cost,
@@ -127,9 +130,9 @@ void add_ls(CLI::App& app, Line& line) {
 void add_restore(CLI::App& app, Line& line) {
   RestoreCommandOptions& options = line.restore;
   CLI::App* const restore = app.add_subcommand("restore", "Write a snapshot's files to a folder");
-  auto* const snapshot = restore->add_option(
-      "SNAPSHOT", options.snapshot,
-      "An id's beginning, latest or latest~N; with :PATH only what is there, put directly into DIR");
+  auto* const snapshot = restore->add_option("SNAPSHOT", options.snapshot,
+                                             "An id's beginning, latest or latest~N; with :PATH "
+                                             "only what is there, put directly into DIR");
   auto* const at =
       restore->add_option("--at", options.at, "The newest snapshot at or before this time")
           ->type_name("TIME");
@@ -161,8 +164,9 @@ void add_verify(CLI::App& app, Line& line) {
       app.add_subcommand("verify", "See whether each node alone can restore every snapshot");
   auto* const all = verify->add_flag("--read-data", line.verify.read_data,
                                      "Each node reads all it stores and checks it");
-  verify->add_option("--read-data-subset", line.verify.subset,
-                     "Only a part of it: 5%, 500M, or 2/7 (the second of seven parts)")
+  verify
+      ->add_option("--read-data-subset", line.verify.subset,
+                   "Only a part of it: 5%, 500M, or 2/7 (the second of seven parts)")
       ->type_name("PART")
       ->excludes(all);
   verify->footer(kExitCodeHelp);
@@ -180,10 +184,11 @@ void add_status(CLI::App& app, Line& line) {
 void add_agent_and_key(CLI::App& app, Line& line) {
   CLI::App* const agent = app.add_subcommand("agent", "Who may add snapshots");
   agent->require_subcommand(1);
-  CLI::App* const add = agent->add_subcommand(
-      "add", "Make a credential that can add snapshots and read nothing");
+  CLI::App* const add =
+      agent->add_subcommand("add", "Make a credential that can add snapshots and read nothing");
   add->add_option("NAME", line.agent_add.name, "What people call the agent")->required();
-  add->add_option("-o,--output", line.agent_add.file, "Where to write it (default: NAME.credential)")
+  add->add_option("-o,--output", line.agent_add.file,
+                  "Where to write it (default: NAME.credential)")
       ->type_name("FILE");
   add->callback([&line] {
     line.command = [&line](Session& session) { return cli::add_agent(session, line.agent_add); };

@@ -8,9 +8,9 @@ Status write_credential(FileSystem& files, const std::string& path,
                         const format::Credential& credential) {
   auto file = files.open(path, OpenMode::kCreateNew);
   if (!file && file.error().code() == Code::kAlreadyExists)
-    return Error(Code::kAlreadyExists,
-                 fmt::format("{} exists already, and a credential is never written over anything",
-                             path));
+    return Error(
+        Code::kAlreadyExists,
+        fmt::format("{} exists already, and a credential is never written over anything", path));
   if (!file) return std::move(file).error();
   std::string text = format::encode_credential(credential);
   Status written = (*file)->write_at(0, {as_bytes(text)});

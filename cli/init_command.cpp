@@ -83,8 +83,7 @@ Result<NewRepository> found(Session& session, const InitOptions& options,
                             const std::vector<Founder>& founders, const std::string& passphrase) {
   NewRepository made;
   made.owner = generate_curve_key_pair();
-  made.secrets =
-      format::VaultSecrets::generate(session.work.random, made.owner.secret_key.clone());
+  made.secrets = format::VaultSecrets::generate(session.work.random, made.owner.secret_key.clone());
   auto vault = session.work.elsewhere([&] {
     return format::seal_vault(made.secrets, passphrase, session.work.random,
                               options.cheap_kdf ? kLowCost : crypto::ScryptCost{});
@@ -101,8 +100,7 @@ Result<NewRepository> found(Session& session, const InitOptions& options,
   charter.agents.push_back({format::agent_id(owner_key), "owner", owner_key, made.owner.public_key,
                             format::kAppend | format::kRead | format::kAdmin, 0, false});
   made.charter = format::sign_charter(std::move(charter), **vault, made.secrets.admin_seed);
-  made.id = format::repository_id(
-      crypto::SigningKey(made.secrets.admin_seed.clone()).verify_key());
+  made.id = format::repository_id(crypto::SigningKey(made.secrets.admin_seed.clone()).verify_key());
   HOLDFAST_ASSIGN(made.charter, format::parse_charter(made.charter.record, made.id));
   return made;
 }
@@ -115,9 +113,9 @@ format::Credential owner_credential(const NewRepository& made) {
   credential.encryption_key = made.charter.charter.encryption_key;
   credential.curve_secret = made.owner.secret_key.clone();
   credential.roles = format::kAppend | format::kRead | format::kAdmin;
-  credential.writer.emplace(format::Credential::Writer{
-      made.secrets.owner_seed.clone(), format::group_id_key(made.secrets.id_key, 0),
-      made.secrets.chunking_key.clone()});
+  credential.writer.emplace(format::Credential::Writer{made.secrets.owner_seed.clone(),
+                                                       format::group_id_key(made.secrets.id_key, 0),
+                                                       made.secrets.chunking_key.clone()});
   return credential;
 }
 
@@ -130,8 +128,7 @@ Status bring_to_nodes(Session& session, NodeConnections& connections,
   const bool all_ready = std::ranges::all_of(
       links, [](auto* link) { return link->state() == agent::NodeLink::State::kReady; });
   if (!all_ready)
-    return Error(Code::kUnavailable,
-                 fmt::format("nothing was created: {}", connections.reasons()));
+    return Error(Code::kUnavailable, fmt::format("nothing was created: {}", connections.reasons()));
   std::string refusals;
   for (agent::NodeLink* link : links) {
     wire::RequestProto request;
@@ -196,7 +193,8 @@ Result<int> init(Session& session, const InitOptions& options) {
         "the passphrase, to read it: keep a copy of it elsewhere (holdfast key export)",
         founders.size(), made.charter.charter.write_quorum, path));
   session.output.line("Without the passphrase nothing can be restored.");
-  Json summary{{"message_type", "initialized"}, {"id", made.id.hex()},
+  Json summary{{"message_type", "initialized"},
+               {"id", made.id.hex()},
                {"write_quorum", made.charter.charter.write_quorum}};
   put_bytes(summary, "repository", path);
   session.output.object(summary);

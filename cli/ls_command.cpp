@@ -85,9 +85,8 @@ void print_object(Output& output, const Entry& entry) {
   object["mtime"] = iso_time(unix_time(entry.mtime));
   if (entry.is_symlink()) put_bytes(object, "linktarget", entry.target);
   if (entry.condition != agent::EntryCondition::kWhole)
-    object["condition"] = entry.condition == agent::EntryCondition::kUnreadable
-                              ? "unreadable"
-                              : "changed_while_read";
+    object["condition"] =
+        entry.condition == agent::EntryCondition::kUnreadable ? "unreadable" : "changed_while_read";
   output.object(object);
 }
 
@@ -117,9 +116,8 @@ Result<int> list_entries(Session& session, const ListOptions& options) {
   }
   if (!catalog->fetched().lost.empty()) return kFailed;
   if (count == 0 && !wanted.below.empty())
-    return Error(Code::kNotFound,
-                 fmt::format("/{} is not in snapshot {}", printable(wanted.below),
-                             snapshot->id().short_hex()));
+    return Error(Code::kNotFound, fmt::format("/{} is not in snapshot {}", printable(wanted.below),
+                                              snapshot->id().short_hex()));
   return kDone;
 }
 

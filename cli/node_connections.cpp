@@ -58,8 +58,8 @@ Result<Dialer*> NodeConnections::dialer_for(const format::CharterNode& node,
                     repository::DataFolder::open(
                         work_.files, node.address.endpoint.substr(kFolderScheme.size())));
     if (folder.id() != node.id)
-      return Error(Code::kForged, fmt::format("{} holds another node than it did",
-                                              node.address.endpoint));
+      return Error(Code::kForged,
+                   fmt::format("{} holds another node than it did", node.address.endpoint));
     HOLDFAST_TRY(embed(std::move(folder)));
   }
   dialers_.push_back(std::make_unique<InProcessDialer>(work_.network, work_.loop));
@@ -74,8 +74,8 @@ agent::NodeLink& NodeConnections::connect(const format::CharterNode& node,
     dialers_.push_back(std::make_unique<NoDialer>(std::move(dialer).error()));
     dialer = dialers_.back().get();
   }
-  links_.push_back(std::make_unique<agent::NodeLink>(node, repository, work_.loop, work_.clock,
-                                                     work_.random));
+  links_.push_back(
+      std::make_unique<agent::NodeLink>(node, repository, work_.loop, work_.clock, work_.random));
   // An error is the link's reason to be down.
   static_cast<void>(links_.back()->start(**dialer));
   return *links_.back();

@@ -13,8 +13,8 @@ using agent::SnapshotList;
 
 const Snapshot* newest_of(const SnapshotList& list, const AgentId& agent, const std::string& host,
                           const std::vector<std::string>& paths) {
-  const auto found = std::find_if(
-      list.snapshots.rbegin(), list.snapshots.rend(), [&](const Snapshot& snapshot) {
+  const auto found =
+      std::find_if(list.snapshots.rbegin(), list.snapshots.rend(), [&](const Snapshot& snapshot) {
         return snapshot.detail && snapshot.manifest.manifest.agent == agent &&
                snapshot.detail->host == host && snapshot.detail->paths == paths;
       });

@@ -78,11 +78,11 @@ Result<std::string> from_command(const std::string& command) {
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-    return Error(Code::kWrongPassphrase,
-                 fmt::format("passphrase command \"{}\" failed{}", command,
-                             WIFEXITED(status)
-                                 ? fmt::format(" with exit code {}", WEXITSTATUS(status))
-                                 : std::string()));
+    return Error(
+        Code::kWrongPassphrase,
+        fmt::format("passphrase command \"{}\" failed{}", command,
+                    WIFEXITED(status) ? fmt::format(" with exit code {}", WEXITSTATUS(status))
+                                      : std::string()));
   return line;
 }
 

@@ -110,9 +110,9 @@ Result<Profile> parse_profile(std::string_view text, const std::string& path) {
   try {
     HOLDFAST_TRY(ProfileParser(profile, path).parse(toml::parse(text)));
   } catch (const toml::parse_error& error) {
-    return Error(Code::kInvalidArgument, fmt::format("{}, line {}: {}", path,
-                                                     error.source().begin.line,
-                                                     printable(error.description())));
+    return Error(Code::kInvalidArgument,
+                 fmt::format("{}, line {}: {}", path, error.source().begin.line,
+                             printable(error.description())));
   }
   if (profile.access.repository.empty())
     return Error(Code::kInvalidArgument, fmt::format("{}: repository = \"...\" is missing", path));

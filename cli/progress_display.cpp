@@ -18,7 +18,9 @@ ProgressDisplay::ProgressDisplay(Workplace& work, Output& output, std::function<
     : work_(work),
       output_(output),
       picture_(std::move(picture)),
-      interval_(output.json ? kObjects : output.can_draw() ? kDrawn : kPlain) {
+      interval_(output.json         ? kObjects
+                : output.can_draw() ? kDrawn
+                                    : kPlain) {
   if (output.verbosity > 0) arm();
 }
 

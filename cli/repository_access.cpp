@@ -55,18 +55,20 @@ Result<std::unique_ptr<RepositoryAccess>> RepositoryAccess::open(Workplace& work
 Status RepositoryAccess::open_directory(const std::string& path) {
   auto folder = repository::DataFolder::open(work_.files, path);
   if (!folder && folder.error().code() == Code::kNoRepository)
-    return Error(Code::kNoRepository,
-                 fmt::format("there is no repository in {}; `holdfast init -r {}` creates one where "
-                             "nothing else is",
-                             path, options_.repository));
+    return Error(
+        Code::kNoRepository,
+        fmt::format("there is no repository in {}; `holdfast init -r {}` creates one where "
+                    "nothing else is",
+                    path, options_.repository));
   if (!folder) return std::move(folder).error();
   HOLDFAST_ASSIGN(const auto ids, folder->shelf().list());
   if (ids.empty())
     return Error(Code::kNoRepository, fmt::format("the node in {} holds no repository", path));
   if (ids.size() > 1)
-    return Error(Code::kInvalidArgument,
-                 fmt::format("the node in {} holds {} repositories; name one by its credential file",
-                             path, ids.size()));
+    return Error(
+        Code::kInvalidArgument,
+        fmt::format("the node in {} holds {} repositories; name one by its credential file", path,
+                    ids.size()));
   id_ = ids.front();
   HOLDFAST_ASSIGN(const format::CharterNode node, connections_.embed(std::move(*folder)));
   connections_.connect(node, id_, {});
@@ -95,8 +97,7 @@ Result<const format::SignedCharter*> RepositoryAccess::charter() {
   for (agent::NodeLink* link : links()) {
     if (link->state() != agent::NodeLink::State::kReady) continue;
     auto reply = ask(work_, *link, get_charter());
-    auto parsed = reply ? format::parse_charter(
-                              as_bytes(reply->proto.get_charter().record()), id_)
+    auto parsed = reply ? format::parse_charter(as_bytes(reply->proto.get_charter().record()), id_)
                         : Result<format::SignedCharter>(reply.error());
     if (!parsed) {
       refusals += fmt::format("; {}: {}", link->name(), parsed.error().message());
@@ -110,8 +111,8 @@ Result<const format::SignedCharter*> RepositoryAccess::charter() {
   }
   if (!answered) {
     charter_.reset();
-    return Error(Code::kUnavailable, fmt::format("no node can be reached: {}{}",
-                                                 connections_.reasons(), refusals));
+    return Error(Code::kUnavailable,
+                 fmt::format("no node can be reached: {}{}", connections_.reasons(), refusals));
   }
   if (newest < seen)
     output_.warning(fmt::format(
@@ -132,8 +133,7 @@ Status RepositoryAccess::connect_to_new(const format::Charter& charter) {
                   curve_key_pair_from_secret(credential_->curve_secret.view()));
   for (const format::CharterNode& node : charter.nodes) {
     const auto linked = links();
-    if (std::ranges::none_of(linked,
-                             [&](const auto* link) { return link->node().id == node.id; }))
+    if (std::ranges::none_of(linked, [&](const auto* link) { return link->node().id == node.id; }))
       connections_.connect(node, id_, keys);
   }
   return {};
@@ -189,14 +189,15 @@ Result<agent::WriterKeys> RepositoryAccess::writer_keys() {
   const AgentId agent = format::agent_id(signing_key.verify_key());
   const format::CharterAgent* known = charter.agent(agent);
   if (known == nullptr || known->revoked)
-    return Error(Code::kPermissionDenied,
-                 fmt::format("agent {} {}", agent.short_hex(),
-                             known == nullptr ? "is not in the repository's charter"
-                                              : "was revoked; `holdfast agent add` makes a new one"));
-  HOLDFAST_ASSIGN(content::Chunker chunker,
-                  content::Chunker::create(
-                      own ? credential_->writer->chunking_key : vault->chunking_key,
-                      charter.chunking));
+    return Error(
+        Code::kPermissionDenied,
+        fmt::format("agent {} {}", agent.short_hex(),
+                    known == nullptr ? "is not in the repository's charter"
+                                     : "was revoked; `holdfast agent add` makes a new one"));
+  HOLDFAST_ASSIGN(
+      content::Chunker chunker,
+      content::Chunker::create(own ? credential_->writer->chunking_key : vault->chunking_key,
+                               charter.chunking));
   return agent::WriterKeys{id_,
                            charter.encryption_key,
                            std::move(signing_key),
@@ -208,9 +209,8 @@ Result<agent::WriterKeys> RepositoryAccess::writer_keys() {
 
 Result<std::shared_ptr<const agent::ReaderKeys>> RepositoryAccess::reader_keys() {
   HOLDFAST_ASSIGN(const format::VaultSecrets* vault, secrets());
-  return std::make_shared<const agent::ReaderKeys>(
-      agent::ReaderKeys{id_, vault->encryption_key.clone(),
-                        format::group_id_key(vault->id_key, kTrustGroup)});
+  return std::make_shared<const agent::ReaderKeys>(agent::ReaderKeys{
+      id_, vault->encryption_key.clone(), format::group_id_key(vault->id_key, kTrustGroup)});
 }
 
 Status RepositoryAccess::replace_charter(const format::SignedCharter& next) {

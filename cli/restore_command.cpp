@@ -1,5 +1,5 @@
-// `holdfast restore`: the snapshot is picked, its catalog fetched, and then everything is written by
-// one restore session.
+// `holdfast restore`: the snapshot is picked, its catalog fetched, and then everything is written
+// by one restore session.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -28,9 +28,7 @@ class AbsentTarget final : public agent::RestoreTarget, public agent::TargetView
                                                          const agent::Entry&) override {
     return refuse();
   }
-  Status write_file(const std::string&, const agent::Entry&, ByteView) override {
-    return refuse();
-  }
+  Status write_file(const std::string&, const agent::Entry&, ByteView) override { return refuse(); }
   Status make_symlink(const std::string&, const agent::Entry&) override { return refuse(); }
   Status make_hard_link(const std::string&, const std::string&) override { return refuse(); }
   Status make_special(const std::string&, const agent::Entry&) override { return refuse(); }
@@ -128,8 +126,9 @@ Result<RestoreResult> run_session(Session& session, agent::ObjectFetcher& fetche
     outcome = work.await<Outcome>([&](const std::function<void(Outcome)>& done) {
       work.on_interrupt([done] {
         done(std::make_shared<Result<RestoreResult>>(
-            Error(Code::kInterrupted, "interrupted; what was restored so far is whole, the rest is "
-                                      "missing: --overwrite if-changed goes on from there")));
+            Error(Code::kInterrupted,
+                  "interrupted; what was restored so far is whole, the rest is "
+                  "missing: --overwrite if-changed goes on from there")));
       });
       restore.start(catalog_path, std::move(options), [done](Result<RestoreResult> result) {
         done(std::make_shared<Result<RestoreResult>>(std::move(result)));
@@ -146,8 +145,10 @@ void print_problems(Output& output, const RestoreResult& result) {
   for (const agent::RestoreProblem& problem : result.problems) {
     if (++printed > kProblemsPrinted) break;
     if (output.json) {
-      Json line{{"message_type", "error"}, {"during", "restore"},
-                {"code", name(problem.error.code())}, {"message", problem.error.message()}};
+      Json line{{"message_type", "error"},
+                {"during", "restore"},
+                {"code", name(problem.error.code())},
+                {"message", problem.error.message()}};
       put_bytes(line, "item", problem.path);
       output.object(line);
     } else {
@@ -161,11 +162,11 @@ void print_problems(Output& output, const RestoreResult& result) {
 void print_summary(Output& output, const agent::Snapshot& snapshot, const std::string& target,
                    const RestoreCommandOptions& options, const RestoreResult& result,
                    Duration elapsed) {
-  std::string text = fmt::format(
-      "{} {} files ({}), {} folders and {} others from snapshot {} to {} in {}",
-      options.dry_run ? "would restore" : "restored", result.files, human_bytes(result.bytes),
-      result.folders, result.others, snapshot.id().short_hex(), printable(target),
-      clock_text(elapsed));
+  std::string text =
+      fmt::format("{} {} files ({}), {} folders and {} others from snapshot {} to {} in {}",
+                  options.dry_run ? "would restore" : "restored", result.files,
+                  human_bytes(result.bytes), result.folders, result.others,
+                  snapshot.id().short_hex(), printable(target), clock_text(elapsed));
   if (result.skipped > 0) text += fmt::format("; {} were there already", result.skipped);
   if (result.removed > 0) text += fmt::format("; {} removed", result.removed);
   if (options.verify) text += fmt::format("; {} verified", result.verified);

@@ -45,8 +45,8 @@ void compare_with_seen(Session& session, RepositoryAccess& access,
   const std::string path = access.local().heads_path();
   auto heads = agent::SeenHeads::load(session.work.files, path);
   if (!heads) {
-    session.output.warning(fmt::format("{}; rollbacks before now go unnoticed",
-                                       heads.error().message()));
+    session.output.warning(
+        fmt::format("{}; rollbacks before now go unnoticed", heads.error().message()));
     heads = agent::SeenHeads();
   }
   for (const agent::SnapshotWarning& warning : heads->compare(list))
@@ -110,8 +110,8 @@ SnapshotPath split_snapshot_path(const std::string& text) {
 Result<UnixTime> parse_time(const std::string& text) {
   const bool utc = text.ends_with('Z');
   const std::string body = utc ? text.substr(0, text.size() - 1) : text;
-  for (const char* const form : {"%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M",
-                                 "%Y-%m-%dT%H:%M", "%Y-%m-%d"}) {
+  for (const char* const form :
+       {"%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d"}) {
     std::tm parts{};
     const char* const end = ::strptime(body.c_str(), form, &parts);
     if (end == nullptr || *end != '\0') continue;

@@ -102,8 +102,7 @@ Result<int> list_snapshots(Session& session, const FilterOptions& options) {
     print_object(session.output, snapshot, list);
   }
   print_table(session.output, rows);
-  session.output.line(
-      fmt::format("{} snapshot{}", rows.size() - 1, rows.size() == 2 ? "" : "s"));
+  session.output.line(fmt::format("{} snapshot{}", rows.size() - 1, rows.size() == 2 ? "" : "s"));
   return kDone;
 }
 

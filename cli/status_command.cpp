@@ -49,11 +49,13 @@ NodeStatus status_of(Workplace& work, agent::NodeLink& link) {
 void print(Output& output, const NodeStatus& node, std::uint64_t most_snapshots,
            std::uint64_t charter_version) {
   const std::string name = printable(node.name);
-  Json object{{"message_type", "node"}, {"name", node.name}, {"endpoint", node.endpoint},
+  Json object{{"message_type", "node"},
+              {"name", node.name},
+              {"endpoint", node.endpoint},
               {"reachable", node.reply.has_value()}};
   if (!node.reply) {
-    output.line(fmt::format("{:<16} {}  NOT REACHABLE: {}", name, printable(node.endpoint),
-                            node.problem));
+    output.line(
+        fmt::format("{:<16} {}  NOT REACHABLE: {}", name, printable(node.endpoint), node.problem));
     object["error"] = node.problem;
     return output.object(object);
   }
@@ -66,14 +68,15 @@ void print(Output& output, const NodeStatus& node, std::uint64_t most_snapshots,
                           reply.objects(), human_bytes(reply.stored_bytes()),
                           human_bytes(reply.free_bytes())));
   if (reply.damaged_objects() > 0)
-    output.line(fmt::format("  {} objects are DAMAGED here; the next backup that still has them "
-                            "heals them",
-                            reply.damaged_objects()));
+    output.line(
+        fmt::format("  {} objects are DAMAGED here; the next backup that still has them "
+                    "heals them",
+                    reply.damaged_objects()));
   if (reply.read_only())
     output.line(fmt::format("  READ ONLY: {}", printable(reply.read_only_reason())));
   if (reply.charter_version() < charter_version)
-    output.line(fmt::format("  has charter version {} of {}", reply.charter_version(),
-                            charter_version));
+    output.line(
+        fmt::format("  has charter version {} of {}", reply.charter_version(), charter_version));
   object["program"] = reply.program();
   object["uptime_s"] = reply.uptime_s();
   object["snapshots"] = reply.snapshots();

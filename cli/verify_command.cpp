@@ -27,13 +27,14 @@ ProgressDisplay::Picture picture_of(const VerifyResult& result, std::size_t snap
                         {"lists", result.lists}};
   picture.status["nodes"] = Json::array();
   for (const NodeVerdict& node : result.nodes) {
-    picture.lines.push_back(fmt::format(
-        "  {:<16} {}", printable(node.name),
-        node.failure      ? "failed: " + node.failure->message()
-        : node.done       ? std::string("done")
-        : node.total_bytes == 0 ? std::string("checking")
-                          : fmt::format("{}  {} of {}", bar(node.bytes, node.total_bytes),
-                                        human_bytes(node.bytes), human_bytes(node.total_bytes))));
+    picture.lines.push_back(
+        fmt::format("  {:<16} {}", printable(node.name),
+                    node.failure ? "failed: " + node.failure->message()
+                    : node.done  ? std::string("done")
+                    : node.total_bytes == 0
+                        ? std::string("checking")
+                        : fmt::format("{}  {} of {}", bar(node.bytes, node.total_bytes),
+                                      human_bytes(node.bytes), human_bytes(node.total_bytes))));
     picture.status["nodes"].push_back({{"name", node.name},
                                        {"done", node.done},
                                        {"bytes", node.bytes},

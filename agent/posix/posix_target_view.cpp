@@ -111,7 +111,7 @@ class PosixTargetFile final : public TargetFile {
 }  // namespace
 
 Result<std::unique_ptr<PosixTargetView>> PosixTargetView::at(const std::string& path,
-                                                               KernelFeatures features) {
+                                                             KernelFeatures features) {
   Descriptor root(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!root) return error_from_errno(errno, "target " + printable(path));
   return std::unique_ptr<PosixTargetView>(new PosixTargetView(std::move(root), features));
@@ -158,8 +158,7 @@ Status PosixTargetView::remove(const std::string& path) {
 Result<std::unique_ptr<TargetFile>> PosixTargetView::open(const std::string& path) {
   HOLDFAST_TRY(check_path(path));
   // A fifo must not make the opening wait.
-  Descriptor file =
-      open_beneath(root_.get(), path, O_RDONLY | O_NONBLOCK | O_NOCTTY, features_);
+  Descriptor file = open_beneath(root_.get(), path, O_RDONLY | O_NONBLOCK | O_NOCTTY, features_);
   struct stat stat {};
   if (!file || ::fstat(file.get(), &stat) != 0) return error_for(errno, path);
   if (!S_ISREG(stat.st_mode))

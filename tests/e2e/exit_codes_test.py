@@ -1,0 +1,60 @@
+"""Each exit code of `holdfast backup` and its fellows, and a message that says what to do."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+sys.path.insert(0, os.environ["HOLDFAST_E2E"])
+from e2e import BIN, expect, init, make_tree, run  # noqa: E402
+
+source = make_tree(pathlib.Path("source").resolve())
+run("--version")
+run("--help")
+run("backup", "--no-such-flag", code=2)
+run("backup", "-r", "repo", code=2)
+run("nonsense", code=2)
+run(code=2)
+run("restore", "-r", "repo", "--target", "x", code=2)
+
+missing = run("backup", "-r", "repo", source, code=10)
+expect("holdfast init" in missing.stderr, f"no advice: {missing.stderr}")
+pathlib.Path("folder").mkdir()
+run("snapshots", "-r", "folder", code=10)
+init("repo")
+run("init", "-r", "repo", "--kdf-cost", "low", code=1)
+again = run("init", "-r", "source", "--kdf-cost", "low", code=1)
+expect("not empty" in again.stderr, again.stderr)
+
+wrong = {"HOLDFAST_PASSPHRASE": "wrong"}
+run("backup", "-r", "repo", source, code=12, env=wrong)
+run("snapshots", "-r", "repo", code=12, env=wrong)
+run("snapshots", "-r", "repo", code=12, env={"HOLDFAST_PASSPHRASE": ""}, stdin=subprocess.DEVNULL,
+    start_new_session=True)
+pathlib.Path("passphrase").write_text(os.environ["HOLDFAST_PASSPHRASE"] + "\n")
+run("snapshots", "-r", "repo", "--passphrase-file", "passphrase", env=wrong)
+run("snapshots", "-r", "repo", "--passphrase-command", "cat passphrase", env=wrong)
+run("snapshots", "-r", "repo", "--passphrase-command", "exit 3", code=12)
+
+gone = run("backup", "-r", "repo", source, "absent", code=1)
+expect("absent" in gone.stderr, f"the missing source is not named: {gone.stderr}")
+run("restore", "-r", "repo", "latest", "--target", "x", code=1)
+run("backup", "-r", "repo", source, "--exclude", "[", code=1)
+
+# Somebody who may not read everything saves what he can, and says what he could not.
+if os.geteuid() == 0:
+    here = pathlib.Path.cwd()
+    (source / "secret").write_text("of root")
+    (source / "secret").chmod(0o600)
+    for folder in (here, source):
+        folder.chmod(0o755)
+    pathlib.Path("nobody").mkdir()
+    os.chown("nobody", 65534, 65534)
+    result = subprocess.run(
+        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env",
+         f"HOLDFAST_CACHE_DIR={here}/nobody/cache", "sh", "-c",
+         f"'{BIN}/holdfast' init -r nobody/repo --kdf-cost low && "
+         f"'{BIN}/holdfast' backup -r nobody/repo '{source}'"],
+        check=False, capture_output=True, text=True, timeout=60)
+    expect(result.returncode == 3, f"unreadable file: {result.returncode}\n{result.stderr}")
+    expect("secret" in result.stderr, f"the unreadable file is not named: {result.stderr}")
