@@ -182,6 +182,9 @@ Status Verification::visit_gap(const Stretch& stretch, VerifyProgress& progress)
 
 Status Verification::damage(const Location& location, const std::string& what,
                             VerifyProgress& progress) {
+  // A bad copy that a good one has replaced is rubbish, and no problem of anybody's.
+  HOLDFAST_ASSIGN(const bool used, parts_.closure.is_used(location));
+  if (!used) return {};
   progress.problems.push_back(at(location.segment, location.offset) + ": " + what);
   HOLDFAST_ASSIGN(const auto ids, parts_.closure.damage_record(location));
   progress.damaged.insert(progress.damaged.end(), ids.begin(), ids.end());
