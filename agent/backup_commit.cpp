@@ -96,6 +96,8 @@ void BackupSession::conclude() {
   if (!all && may_return && clock_.now() - finishing_since_ < patience)
     return;  // watch_stall() comes again
   if (prepared < request_.write_quorum) return end(quorum_error());
+  bring_parent();
+  if (catch_up_) return;
   if (!relayed_) {
     relayed_ = true;
     relay_missed();
@@ -172,6 +174,30 @@ void BackupSession::catch_up_next() {
           }
           advance();
         });
+    catch_up_->start();
+    return;
+  }
+}
+
+// The snapshot before differs from this one by what changed since; its list objects are in the
+// local catalog, and most of what they refer to is on the node by now.
+void BackupSession::bring_parent() {
+  if (catch_up_ || !parent_manifest_) return;
+  for (const auto& node : nodes_) {
+    if (!node->behind || node->parent_brought || node->step != NodeState::Step::kCommitted ||
+        !node->feed.active())
+      continue;
+    node->parent_brought = true;
+    auto catalog = CatalogFileReader::open(files_, request_.catalog_path);
+    if (!catalog) return;
+    missed_catalog_ = std::move(*catalog);
+    catch_up_ = std::make_unique<CatchUp>(loop_, executor_, source_, keys_, run_, counter_,
+                                          identifier_, *missed_catalog_, node->feed,
+                                          [this](const Status&, CatchUp::Figures) {
+                                            // What the source no longer has stays missing there.
+                                            catch_up_.reset();
+                                            advance();
+                                          });
     catch_up_->start();
     return;
   }

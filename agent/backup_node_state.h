@@ -27,6 +27,7 @@ struct BackupSession::NodeState {
   bool hopeless = false;  // cannot be caught up in this run
   unsigned attempts = 0;  // at catching up
   bool took_part = false;
+  bool parent_brought = false;  // or tried to
 
   // It took part and is down now, without having refused: waiting for it may help.
   bool may_return() const {

@@ -121,6 +121,7 @@ class BackupSession {
   void commit_prepared();
   void commit(NodeState& node);
   void rebase();
+  void bring_parent();
   void relay_missed();
   void watch_stall();
   void conclude();
@@ -146,7 +147,7 @@ class BackupSession {
   Phase phase_ = Phase::kConnecting;
   bool interrupted_ = false;
 
-  std::optional<CatalogFileReader> parent_, own_catalog_;
+  std::optional<CatalogFileReader> parent_, own_catalog_, missed_catalog_;
   std::optional<format::SignedManifest> parent_manifest_;
   std::unique_ptr<ChangeDetector> detector_;
   std::unique_ptr<ContentPipeline> pipeline_;

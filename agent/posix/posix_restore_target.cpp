@@ -20,7 +20,7 @@ std::string quoted(std::string_view path) { return "\"" + printable(path) + "\""
 
 // What a folder that was there before needs, so that its owner can restore into it.
 Status open_to_owner(const TargetPlace& place, const struct stat& there) {
-  if ((there.st_mode & kOwnerOnly) == kOwnerOnly || ::geteuid() == 0) return {};
+  if ((there.st_mode & kOwnerOnly) == kOwnerOnly || place.folder->creator.uid == 0) return {};
   const mode_t mode = (there.st_mode & 07777) | kOwnerOnly;
   if (::fchmodat(place.fd(), place.c_name(), mode, AT_SYMLINK_NOFOLLOW) == 0 || errno == EPERM)
     return {};  // others' folder may still let us in; if not, what is restored into it says so

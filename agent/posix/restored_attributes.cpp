@@ -90,9 +90,9 @@ void times_of(const Entry& entry, struct timespec (&times)[2]) {
 }  // namespace
 
 unsigned creation_mode(const TargetFolder& folder, const Entry& entry) {
-  const gid_t gid = ::getegid();
   const bool in_right_hands = entry.xattrs.empty() && !folder.has_default_acl &&
-                              entry.uid == ::geteuid() && entry.gid == gid && folder.gid == gid;
+                              folder.gives_own_group && entry.uid == folder.creator.uid &&
+                              entry.gid == folder.creator.gid;
   return in_right_hands ? entry.mode & kPermissionBits : S_IRUSR | S_IWUSR;
 }
 
@@ -135,7 +135,7 @@ Status set_attributes_at(const TargetPlace& place, const Entry& entry) {
   struct stat now {};
   if (!handle || ::fstat(handle.get(), &now) != 0) return error_from_errno(errno, "lstat");
   if ((now.st_mode & S_IFMT) != (entry.mode & S_IFMT) || now.st_nlink != 1 ||
-      now.st_uid != ::geteuid())
+      now.st_uid != place.folder->creator.uid)
     return Error(Code::kChanged, "it was replaced by something else while it was restored");
 
   Failures failures;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -30,6 +31,8 @@ Status check_path(std::string_view path) {
 
 }  // namespace
 
+Creator Creator::current() { return {::geteuid(), ::getegid()}; }
+
 TargetFolders::TargetFolders(Descriptor root, KernelFeatures features)
     : root_(std::move(root)), features_(features), cache_(kCachedFolders) {}
 
@@ -44,6 +47,7 @@ Result<TargetPlace> TargetFolders::locate(std::string_view path) {
 Result<std::shared_ptr<TargetFolder>> TargetFolders::open(std::string_view path) {
   if (auto known = cache_.find(path)) return known;
   auto folder = std::make_shared<TargetFolder>();
+  folder->creator = creator_;
   constexpr int kFlags = O_RDONLY | O_DIRECTORY;
   folder->descriptor = open_beneath(root_.get(), path, kFlags, features_);
   if (folder->descriptor) {
@@ -59,7 +63,7 @@ Result<std::shared_ptr<TargetFolder>> TargetFolders::open(std::string_view path)
   struct stat stat {};
   if (::fstat(folder->descriptor.get(), &stat) != 0)
     return error_from_errno(errno, "folder \"" + printable(path) + "\" of the target");
-  folder->gid = stat.st_gid;
+  folder->gives_own_group = stat.st_gid == creator_.gid;
   cache_.insert(path, folder);
   return folder;
 }

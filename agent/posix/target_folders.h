@@ -12,13 +12,20 @@
 
 namespace holdfast::agent {
 
+// Who creates what is restored, asked once: each question would be a system call.
+struct Creator {
+  unsigned uid, gid;
+  static Creator current();
+};
+
 struct TargetFolder {
+  Creator creator;
   Descriptor descriptor;
   // What is created here gets an ACL of the folder's choice, which must be taken off again.
   bool has_default_acl = false;
-  // The group of the folder, which a setgid folder or a mount with "grpid" gives to what is
-  // created.
-  unsigned gid = 0;
+  // Whether what the creator makes here has his group. A setgid folder, or a mount with "grpid",
+  // gives it the folder's group instead.
+  bool gives_own_group = false;
 };
 
 // A name in an open folder.
@@ -46,6 +53,7 @@ class TargetFolders {
 
  private:
   const Descriptor root_;
+  const Creator creator_ = Creator::current();
   const KernelFeatures features_;
   FolderCache<TargetFolder> cache_;
 };

@@ -13,6 +13,7 @@
 #include <array>
 #include <filesystem>
 #include <fstream>
+#include <numeric>
 
 #include "common/base/endian.h"
 #include "repository/posix/rocksdb_options.h"
@@ -157,6 +158,11 @@ Result<std::vector<std::optional<ObjectEntry>>> RocksDbIndex::get(std::span<cons
   return contained([&]() -> Result<Entries> {
     HOLDFAST_TRY(usable());
     Entries entries(ids.size());
+    // In order of key, so that neighbours share blocks and those are looked up once.
+    std::vector<std::uint32_t> order(ids.size());
+    std::iota(order.begin(), order.end(), 0u);
+    std::sort(order.begin(), order.end(),
+              [&](std::uint32_t a, std::uint32_t b) { return ids[a] < ids[b]; });
     const std::size_t most = std::min(ids.size(), kBatch);
     std::vector<std::array<char, kKeySize>> keys(most);
     std::vector<rocksdb::Slice> slices(most);
@@ -165,20 +171,21 @@ Result<std::vector<std::optional<ObjectEntry>>> RocksDbIndex::get(std::span<cons
     for (std::size_t begin = 0; begin < ids.size(); begin += kBatch) {
       const std::size_t count = std::min(kBatch, ids.size() - begin);
       for (std::size_t i = 0; i < count; ++i) {
-        keys[i] = key_of(ids[begin + i]);
+        keys[i] = key_of(ids[order[begin + i]]);
         slices[i] = {keys[i].data(), keys[i].size()};
         values[i].Reset();
       }
       database_->MultiGet(rocksdb::ReadOptions(), database_->DefaultColumnFamily(), count,
-                          slices.data(), values.data(), statuses.data());
+                          slices.data(), values.data(), statuses.data(), true);
       for (std::size_t i = 0; i < count; ++i) {
         if (statuses[i].IsNotFound()) continue;
         if (!statuses[i].ok()) {
           for (auto& value : values) value.Reset();  // they pin blocks of what may be closed now
           return failed(statuses[i], "read");
         }
-        entries[begin + i] = decode({values[i].data(), values[i].size()});
-        if (!entries[begin + i]) {
+        auto& entry = entries[order[begin + i]];
+        entry = decode({values[i].data(), values[i].size()});
+        if (!entry) {
           for (auto& value : values) value.Reset();
           return failed(rocksdb::Status::Corruption("a malformed entry"), "read");
         }

@@ -100,6 +100,11 @@ Result<std::vector<ObjectId>> Closure::damage_record(const Location& location) {
   return damage(std::move(ids));
 }
 
+Result<bool> Closure::is_used(const Location& location) {
+  HOLDFAST_ASSIGN(const auto ids, objects_at(location));
+  return !ids.empty();
+}
+
 Result<std::vector<ObjectId>> Closure::damage_range(std::uint32_t segment, std::uint64_t begin,
                                                     std::uint64_t end) {
   HOLDFAST_ASSIGN(auto ids, objects_in_range(segment, begin, end));

@@ -37,7 +37,11 @@ class Closure {
   // Marks every object that lies in the record at `location`, and the lists above them. Returns the
   // ids that were not marked before.
   Result<std::vector<ObjectId>> damage_record(const Location& location);
-  // The same for a stretch in which records cannot be told apart: a pass over the whole index.
+  // Whether any object is read from the record at `location`: not if better copies replaced all of
+  // them, or if nothing of it was ever taken in.
+  Result<bool> is_used(const Location& location);
+  // Like damage_record for a stretch in which records cannot be told apart: a pass over the whole
+  // index.
   Result<std::vector<ObjectId>> damage_range(std::uint32_t segment, std::uint64_t begin,
                                              std::uint64_t end);
   // The same for a list whose refs turn out not to be present.

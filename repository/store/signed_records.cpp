@@ -18,9 +18,9 @@ bool lies_behind(const Location& location, const Checkpoint& end) {
 }  // namespace
 
 Bytes encode_manifest_record(UnixTime received, ByteView signed_bytes) {
-  Bytes payload(kReceivedSize);
+  Bytes payload(kReceivedSize + signed_bytes.size());
   store_le(payload.data(), static_cast<std::uint64_t>(received.nanoseconds));
-  append(payload, signed_bytes);
+  std::copy(signed_bytes.begin(), signed_bytes.end(), payload.begin() + kReceivedSize);
   return payload;
 }
 

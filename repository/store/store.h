@@ -2,8 +2,7 @@
 //
 // What it promises (the design's invariants 1 to 4 and 7):
 //   closure      `present` is answered only for objects below which everything is present, too; a
-//   list
-//                object whose refs are not all present is refused;
+//                list object whose refs are not all present is refused;
 //   durability   what finish_sync() reported is on the device; nothing else is claimed to be. The
 //                index is written after the segment is synced, never before, so it can only lag;
 //   truth        every durable fact is a record; the index can be deleted and rebuilt;
@@ -13,8 +12,8 @@
 // Not thread-safe: one thread (or loop) owns it. The one exception is SyncWork::run(), which is
 // made to run elsewhere while the owner goes on appending and reading.
 //
-// Life:  open -> (put_frame | append_* | present | read_frame | begin_sync .. finish_sync)* ->
-// close
+// Life: open, then any of put_frame, append_*, present, read_frame, begin_sync and finish_sync,
+// then the destructor.
 #pragma once
 
 #include <functional>

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::uint64_t kStepBytes = 8ull << 20;
 constexpr std::uint64_t kStepRecords = 4096;
+constexpr std::size_t kStepObjects = 16384;
 constexpr std::size_t kHeadsReadAhead = 8192;  // when payloads are not read
 
 // splitmix64 (Steele, Lea, Flood, OOPSLA 2014): the same frames for the same seed.
@@ -41,7 +42,9 @@ Result<VerifyProgress> Verification::step(const VerifyDepth& depth, const Store:
   VerifyProgress progress;
   for (const auto& [segment, length] : parts_.lengths) progress.total_bytes += length;
   step_bytes_ = 0;
-  while (step_bytes_ < kStepBytes && progress.records < kStepRecords) {
+  step_objects_ = 0;
+  while (step_bytes_ < kStepBytes && progress.records < kStepRecords &&
+         step_objects_ < kStepObjects) {
     if (!scan_) {
       HOLDFAST_TRY(begin_segment(depth, progress));
       if (progress.done) break;
@@ -149,6 +152,7 @@ Status Verification::visit_frame(const Stretch& stretch, const Location& locatio
       return damage(location, signature.error().message(), progress);
     }
   }
+  step_objects_ += header->objects.size() + header->refs.size();
   seen_.push_back({location, *std::move(header)});
   return {};
 }
@@ -178,6 +182,9 @@ Status Verification::visit_gap(const Stretch& stretch, VerifyProgress& progress)
 
 Status Verification::damage(const Location& location, const std::string& what,
                             VerifyProgress& progress) {
+  // A bad copy that a good one has replaced is rubbish, and no problem of anybody's.
+  HOLDFAST_ASSIGN(const bool used, parts_.closure.is_used(location));
+  if (!used) return {};
   progress.problems.push_back(at(location.segment, location.offset) + ": " + what);
   HOLDFAST_ASSIGN(const auto ids, parts_.closure.damage_record(location));
   progress.damaged.insert(progress.damaged.end(), ids.begin(), ids.end());

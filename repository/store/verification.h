@@ -47,6 +47,7 @@ class Verification {
   std::uint64_t end_ = 0;
   std::optional<RecordScan> scan_;
   std::uint64_t step_bytes_ = 0;  // read in this step
+  std::size_t step_objects_ = 0;  // to be looked up at its end
   std::vector<SeenFrame> seen_;
   // Gaps, with their lengths, whose objects were looked for already: that takes a pass over the
   // index.

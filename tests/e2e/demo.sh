@@ -21,7 +21,7 @@ fail() {
 }
 cleanup() {
   for pid in "${node_pid[@]}"; do kill "$pid" 2>/dev/null || true; done
-  wait 2>/dev/null || true
+  for pid in "${node_pid[@]}"; do tail --pid="$pid" -f /dev/null; done
   [[ -n ${HOLDFAST_DEMO-} ]] || rm -rf "$work"
 }
 trap cleanup EXIT
@@ -37,13 +37,17 @@ expect() {
 }
 
 start_node() {
-  local n=$1
-  "$bin/holdfast-node" serve --data "$work/node$n" >"$work/node$n.out" 2>>"$work/node$n.log" &
+  local n=$1 line='' out
+  # Its standard output is ours to read until it says that it accepts.
+  exec {out}< <(exec "$bin/holdfast-node" serve --data "$work/node$n" 2>>"$work/node$n.log")
   node_pid[$n]=$!
-  # The line it prints when it accepts; read from a pipe would end it with this script.
-  timeout 60 tail -n +1 --pid="${node_pid[$n]}" -s 0.05 -f "$work/node$n.out" |
-    grep -q -m 1 ready ||
-    fail "node $n did not start: $(cat "$work/node$n.log")"
+  read -r -t 60 line <&"$out" || true
+  [[ $line == *ready* ]] || fail "node $n did not start: $(cat "$work/node$n.log")"
+  printf '%s\n' "$line"
+}
+
+free_port() {
+  python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
 stored_bytes() { du -sb "$work/node$1" | cut -f1; }
@@ -91,8 +95,8 @@ make_tree
 step "Three nodes on loopback"
 invites=()
 for n in 1 2 3; do
-  expect 0 "$bin/holdfast-node" init --data "$work/node$n" --listen tcp://127.0.0.1:0 \
-    --name "node$n"
+  expect 0 "$bin/holdfast-node" init --data "$work/node$n" --name "node$n" \
+    --listen "tcp://127.0.0.1:$(free_port)"
   start_node "$n"
   invites+=(--node "$("$bin/holdfast-node" invite --data "$work/node$n")")
 done
@@ -116,7 +120,7 @@ grep -q '2/3' "$work/snapshots" || fail "the snapshot should show 2/3"
 
 step "Bytes in a segment of node 2 are flipped"
 kill "${node_pid[2]}"
-wait "${node_pid[2]}" || true
+tail --pid="${node_pid[2]}" -f /dev/null  # ends when the node has
 python3 - "$work/node2" <<'PYTHON'
 import pathlib, sys
 segment = max(pathlib.Path(sys.argv[1]).rglob("*.seg"), key=lambda path: path.stat().st_size)

@@ -19,8 +19,8 @@ using holdfast::testing::PlainObject;
 using holdfast::testing::TestRepository;
 
 TestRepository& repository() {
-  static TestRepository kRepository(1);
-  return kRepository;
+  static TestRepository repository_of_seed(1);
+  return repository_of_seed;
 }
 
 // Goes all the way in and looks at everything that it is given.

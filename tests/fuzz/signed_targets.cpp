@@ -20,12 +20,12 @@ using holdfast::testing::TestRepository;
 constexpr std::string_view kPassphrase = "passphrase";
 
 TestRepository& repository() {
-  static TestRepository kRepository(1);
-  return kRepository;
+  static TestRepository repository_of_seed(1);
+  return repository_of_seed;
 }
 TestCharter& test_charter() {
-  static TestCharter kCharter(1);
-  return kCharter;
+  static TestCharter charter_of_seed(1);
+  return charter_of_seed;
 }
 
 void read_manifest(ByteView bytes, bool is_made_good) {

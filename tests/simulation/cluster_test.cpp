@@ -98,6 +98,22 @@ TEST(Cluster, NodeThatIsDownLeavesAQuorumAndIsCaughtUpByTheNextBackup) {
   expect_restorable(cluster, snapshot, 3);
 }
 
+TEST(Cluster, MissedSnapshotIsCompletedAlthoughAFolderAboveChangedSince) {
+  Cluster cluster(seed(), 3, 2);
+  change_source(cluster, 60);
+  cluster.nodes[2]->crash(simulation::CrashKeeps::kNothing);
+  const auto first = cluster.back_up();
+  ASSERT_TRUE(first) << first.error().message();
+  const Acknowledged snapshot{*first->manifest, cluster.source.contents()};
+  cluster.nodes[2]->start();
+  cluster.source.touch_folder("data");
+  const auto second = cluster.back_up();
+  ASSERT_TRUE(second) << second.error().message();
+  EXPECT_EQ(second->committed, 3U);
+  EXPECT_NE(second->manifest->manifest.root, first->manifest->manifest.root);
+  expect_restorable(cluster, snapshot, 3);
+}
+
 TEST(Cluster, FewerThanTheQuorumFailsAndLeavesNothingVisible) {
   Cluster cluster(seed(), 3, 2);
   change_source(cluster, 20);

@@ -18,6 +18,7 @@ class MemorySource final : public agent::SourceTree {
   void put(const std::string& path, Bytes content);
   void put_symlink(const std::string& path, const std::string& target);
   void remove(const std::string& path);
+  void touch_folder(const std::string& path) { touch(path, 0040755, 0); }
   const std::map<std::string, Bytes>& contents() const { return contents_; }
   std::vector<agent::Entry> entries() const;  // in catalog order
 

@@ -547,14 +547,12 @@ TEST_F(PosixRestoreTargetEscape, FolderSwappedForALinkBetweenCallsIsNotLeft) {
 TEST_F(PosixRestoreTargetEscape, SwappingWhileWritingNeverLeavesTheTarget) {
   const auto target = open();
   ASSERT_TRUE(target->make_directory("a"));
+  make_link("../outside", "target/link");
   std::atomic<bool> stop{false};
   std::thread attacker([&] {
-    while (!stop) {
-      ::rename(at("target/a").c_str(), at("target/was-a").c_str());
-      (void)!::symlink("../outside", at("target/a").c_str());
-      ::unlink(at("target/a").c_str());
-      ::rename(at("target/was-a").c_str(), at("target/a").c_str());
-    }
+    while (!stop)
+      ::renameat2(AT_FDCWD, at("target/a").c_str(), AT_FDCWD, at("target/link").c_str(),
+                  RENAME_EXCHANGE);
   });
   for (int i = 0; i < 500; ++i) {
     const std::string name = std::to_string(i);

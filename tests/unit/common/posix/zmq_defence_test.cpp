@@ -55,6 +55,13 @@ class ZmqDefence : public testing::Test {
     return count;
   }
 
+  bool attacker_is_cut_off() {
+    return node_->handler.heard.wait([&](const Heard& heard) {
+      return !heard.disconnected.empty() &&
+             heard.disconnected.back().key == attacker_keys_.public_key;
+    });
+  }
+
   std::unique_ptr<ZmqNode> node_;
   std::unique_ptr<ZmqAgent> honest_;
   std::unique_ptr<Caller> honest_call_;
@@ -199,30 +206,44 @@ TEST_F(ZmqDefence, AFloodForANodeThatIsBusyIsHeldBackByTcp) {
   expect_honest_service();
 }
 
+// Sends what is answered with itself, and reads nothing.
+void ask_without_reading(const Target& target, const Reporter& report, const SharedBytes& body) {
+  ZmqContext context;
+  RawDealer dealer(context, target, [](ZmqSocket& socket) {
+    socket.set(ZMQ_RCVHWM, 1);
+    socket.set(ZMQ_RCVBUF, 4096);
+  });
+  for (;;) {
+    dealer.send(zeros(1), !body.empty(), report);
+    if (!body.empty()) dealer.send(body, false, report);
+  }
+}
+
 TEST_F(ZmqDefence, APeerThatDoesNotReadItsRepliesIsDroppedAndThenCutOff) {
   ForkedAttacker attacker([](const Target& target, const Reporter& report) {
-    ZmqContext context;
-    RawDealer dealer(context, target, [](ZmqSocket& socket) {
-      socket.set(ZMQ_RCVHWM, 1);
-      socket.set(ZMQ_RCVBUF, 4096);
-    });
-    const SharedBytes body = zeros(kMiB);
-    for (;;) {  // each is answered with itself
-      dealer.send(zeros(1), true, report);
-      dealer.send(body, false, report);
-    }
+    ask_without_reading(target, report, zeros(kMiB));
   });
   start();
   node_->thread().run([&] { node_->handler.forget_bodies(); });
   const std::size_t before = reset_peak_memory();
   go(attacker);
-  ASSERT_TRUE(node_->handler.heard.wait([&](const Heard& heard) {
-    return !heard.disconnected.empty() &&
-           heard.disconnected.back().key == attacker_keys_.public_key;
-  }));
+  EXPECT_TRUE(attacker_is_cut_off());
   if (kMemoryIsMeasurable) {
     EXPECT_LT(peak_memory() - before, 160 * kMiB);
   }
+  expect_honest_service();
+}
+
+TEST_F(ZmqDefence, APeerThatDoesNotReadSmallRepliesIsCutOffAsWell) {
+  ForkedAttacker attacker([](const Target& target, const Reporter& report) {
+    ask_without_reading(target, report, SharedBytes());
+  });
+  ListenerOptions options = strict();
+  options.send_queue_messages = 100;
+  start(options);
+  node_->thread().run([&] { node_->handler.forget_bodies(); });
+  go(attacker);
+  EXPECT_TRUE(attacker_is_cut_off());
   expect_honest_service();
 }
 

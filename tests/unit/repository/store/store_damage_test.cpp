@@ -8,6 +8,7 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::UnorderedElementsAreArray;
 
 // chunks <- low <- high <- root, and a list beside them that shares no chunk.
@@ -223,6 +224,14 @@ TEST_F(StoreVerification, AFlippedByteIsFoundByTheBytesAndNotByTheStructure) {
   const VerifyProgress again_found = verify({VerifyDepth::kChecksum});
   EXPECT_THAT(again_found.damaged, IsEmpty());
   EXPECT_FALSE(again_found.problems.empty());
+}
+
+TEST_F(StoreVerification, ADamagedCopyThatAGoodOneReplacedIsNoProblem) {
+  damage(location(chunks_.id()));
+  EXPECT_THAT(verify({VerifyDepth::kSignature}).problems, Not(IsEmpty()));
+  put(again(chunks_));
+  sync();
+  EXPECT_THAT(verify({VerifyDepth::kSignature}).problems, IsEmpty());
 }
 
 TEST_F(StoreVerification, ABrokenRecordHeaderLosesItsObjectsAndNoOthers) {
