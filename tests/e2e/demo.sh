@@ -47,7 +47,10 @@ start_node() {
 }
 
 free_port() {
-  python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+  python3 -c 'import socket
+listener = socket.socket()
+listener.bind(("127.0.0.1", 0))
+print(listener.getsockname()[1])'
 }
 
 stored_bytes() { du -sb "$work/node$1" | cut -f1; }

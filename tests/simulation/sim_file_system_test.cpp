@@ -71,7 +71,7 @@ TEST_F(SimFileSystemTest, ACrashTearsUnsyncedWritesInEveryWay) {
   // Three pages, overwritten: each sector is old or new, and over time all mixtures appear.
   std::set<std::string> shapes;
   const std::string old(3 * 4096, 'o'), changed(3 * 4096, 'n');
-  for (int round = 0; round < 200; ++round) {
+  for (int round = 0; round < 2000; ++round) {
     make("/f", old);
     auto file = files_.open("/f", OpenMode::kReadWrite);
     ASSERT_TRUE((*file)->write_at(0, {as_bytes(changed)}));
