@@ -109,6 +109,13 @@ TEST_F(PosixSourceTreeScan, LookAheadChangesNothingThatIsDelivered) {
       make_file(path);
     }
   }
+  // The folders above belong to everybody, whose other doings change their times.
+  const std::string top = root().substr(1);
+  const auto of_the_tree = [&](Scanned scanned) {
+    std::erase_if(scanned.entries,
+                  [&](const Entry& entry) { return !entry.path.starts_with(top); });
+    return scanned.entries;
+  };
   ScanOptions alone;
   alone.look_ahead_threads = 0;
   const Scanned expected = scan({root()}, alone);
@@ -118,7 +125,8 @@ TEST_F(PosixSourceTreeScan, LookAheadChangesNothingThatIsDelivered) {
       ScanOptions options;
       options.look_ahead_threads = threads;
       options.look_ahead_entries = entries;
-      EXPECT_EQ(scan({root()}, options).entries, expected.entries) << threads << ", " << entries;
+      EXPECT_EQ(of_the_tree(scan({root()}, options)), of_the_tree(expected))
+          << threads << ", " << entries;
     }
 }
 
@@ -206,6 +214,13 @@ TEST_F(PosixSourceTreeScan, FolderThatVanishesBeforeItIsListedIsAProblem) {
   make_folder("a");
   make_folder("b");
   make_file("c");
+  // The folders above belong to everybody, whose other doings change their times.
+  const std::string top = root().substr(1);
+  const auto of_the_tree = [&](Scanned scanned) {
+    std::erase_if(scanned.entries,
+                  [&](const Entry& entry) { return !entry.path.starts_with(top); });
+    return scanned.entries;
+  };
   ScanOptions alone;
   alone.look_ahead_threads = 0;
   const auto tree = PosixSourceTree::create({root()}, alone).value();
@@ -229,6 +244,13 @@ TEST_F(PosixSourceTreeScan, FolderReplacedByALinkIsNotFollowed) {
   make_folder("b");
   make_folder("outside");
   make_file("outside/secret");
+  // The folders above belong to everybody, whose other doings change their times.
+  const std::string top = root().substr(1);
+  const auto of_the_tree = [&](Scanned scanned) {
+    std::erase_if(scanned.entries,
+                  [&](const Entry& entry) { return !entry.path.starts_with(top); });
+    return scanned.entries;
+  };
   ScanOptions alone;
   alone.look_ahead_threads = 0;
   for (const KernelFeatures features : feature_sets()) {
