@@ -214,13 +214,6 @@ TEST_F(PosixSourceTreeScan, FolderThatVanishesBeforeItIsListedIsAProblem) {
   make_folder("a");
   make_folder("b");
   make_file("c");
-  // The folders above belong to everybody, whose other doings change their times.
-  const std::string top = root().substr(1);
-  const auto of_the_tree = [&](Scanned scanned) {
-    std::erase_if(scanned.entries,
-                  [&](const Entry& entry) { return !entry.path.starts_with(top); });
-    return scanned.entries;
-  };
   ScanOptions alone;
   alone.look_ahead_threads = 0;
   const auto tree = PosixSourceTree::create({root()}, alone).value();
@@ -244,13 +237,6 @@ TEST_F(PosixSourceTreeScan, FolderReplacedByALinkIsNotFollowed) {
   make_folder("b");
   make_folder("outside");
   make_file("outside/secret");
-  // The folders above belong to everybody, whose other doings change their times.
-  const std::string top = root().substr(1);
-  const auto of_the_tree = [&](Scanned scanned) {
-    std::erase_if(scanned.entries,
-                  [&](const Entry& entry) { return !entry.path.starts_with(top); });
-    return scanned.entries;
-  };
   ScanOptions alone;
   alone.look_ahead_threads = 0;
   for (const KernelFeatures features : feature_sets()) {
