@@ -20,7 +20,7 @@
 namespace holdfast::agent {
 namespace {
 
-constexpr std::size_t kBufferBytes = 128 * 1024;
+constexpr std::size_t kBufferBytes = std::size_t{128} * 1024;
 constexpr std::string_view kCacheSignature = "Signature: 8a477f597d28d172789f06886806bc55";
 
 // The layout that getdents64 fills in (struct linux_dirent64 of its manual page).

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <compare>
 #include <filesystem>
 #include <memory>
 #include <system_error>
@@ -88,7 +89,7 @@ Result<SourcePaths> SourcePaths::from(const std::vector<std::string>& paths) {
   }
   auto& sources = result.sources_;
   std::sort(sources.begin(), sources.end(),
-            [](const auto& a, const auto& b) { return compare_paths(a, b) < 0; });
+            [](const auto& a, const auto& b) { return std::is_lt(compare_paths(a, b)); });
   sources.erase(std::unique(sources.begin(), sources.end()), sources.end());
 
   for (const std::string& source : sources) {
@@ -106,7 +107,7 @@ const std::string* SourcePaths::covering(std::string_view path) const {
   // The last that is not behind `path`: no other can hold it, as none of them lies in another.
   const auto behind = std::upper_bound(
       outermost_.begin(), outermost_.end(), path,
-      [](std::string_view a, std::string_view b) { return compare_paths(a, b) < 0; });
+      [](std::string_view a, std::string_view b) { return std::is_lt(compare_paths(a, b)); });
   if (behind == outermost_.begin() || !lies_in(path, *(behind - 1))) return nullptr;
   return &*(behind - 1);
 }

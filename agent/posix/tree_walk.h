@@ -23,7 +23,7 @@ struct ScanOptions {
   // keeps one request with the disk.
   std::size_t look_ahead_threads = 1;
   // Entries listed ahead, about 100 bytes each.
-  std::size_t look_ahead_entries = 32 * 1024;
+  std::size_t look_ahead_entries = std::size_t{32} * 1024;
 };
 
 class TreeWalk {

@@ -4,8 +4,10 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -47,6 +49,15 @@ class TreeFixture : public ::testing::Test {
   TemporaryFolder folder_;
 };
 
+// Runs `body` in a child process, which may change what it is allowed to; true if it returned true.
+inline bool in_child(const std::function<bool()>& body) {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(body() ? 0 : 1);
+  int status = 0;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
 struct Scanned {
   std::vector<Entry> entries;
   std::vector<ScanProblem> problems;
@@ -62,6 +73,14 @@ struct Scanned {
     std::vector<std::string> all;
     for (const Entry& entry : entries)
       if (entry.path.starts_with(folder + "/")) all.push_back(entry.path.substr(folder.size() + 1));
+    return all;
+  }
+  // The entries of `folder` and all below. The folders above it belong to everybody, whose doings
+  // change their times.
+  std::vector<Entry> within(const std::string& folder) const {
+    std::vector<Entry> all;
+    for (const Entry& entry : entries)
+      if (entry.path == folder || entry.path.starts_with(folder + "/")) all.push_back(entry);
     return all;
   }
   const Entry& find(const std::string& path) const {

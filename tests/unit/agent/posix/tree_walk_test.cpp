@@ -1,0 +1,287 @@
+#include "agent/posix/tree_walk.h"
+
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <random>
+
+#include "tests/testing/seed.h"
+#include "tests/unit/agent/posix/tree_fixture.h"
+
+namespace holdfast::agent {
+namespace {
+
+using TreeWalkOrder = TreeFixture;
+using TreeWalkExclusion = TreeFixture;
+using Paths = std::vector<std::string>;
+
+TEST_F(TreeWalkOrder, EntriesComeInCatalogOrderWithTheFoldersAbove) {
+  make_folder("a");
+  make_folder("a/b");
+  make_file("a/b/z");
+  make_file("a.b");
+  make_file("a-b");
+  make_folder("empty");
+  const Scanned scanned = scan({root()});
+  ASSERT_TRUE(scanned.status);
+  EXPECT_EQ(scanned.below(entry_path("")), (Paths{"a", "a/b", "a/b/z", "a-b", "a.b", "empty"}));
+  const Paths paths = scanned.paths();
+  EXPECT_EQ(paths.front(), "");
+  EXPECT_EQ(paths[1], entry_path("").substr(0, entry_path("").find('/')));
+  for (std::size_t i = 1; i < paths.size(); ++i)
+    EXPECT_TRUE(compare_paths(paths[i - 1], paths[i]) < 0)
+        << paths[i - 1] << " before " << paths[i];
+  for (const Entry& entry : scanned.entries)
+    EXPECT_TRUE(entry.is_regular() || entry.is_directory()) << entry.path;
+  EXPECT_TRUE(scanned.problems.empty());
+}
+
+TEST_F(TreeWalkOrder, StatFieldsAreThoseOfLstat) {
+  make_file("file", "content");
+  make_link("/nowhere", "link");
+  const struct timespec times[2] = {{1, 0}, {1234567890, 123456789}};
+  ASSERT_EQ(::utimensat(AT_FDCWD, at("file").c_str(), times, 0), 0);
+  ASSERT_EQ(::chmod(at("file").c_str(), 04751), 0);
+  struct stat stat {};
+  ASSERT_EQ(::lstat(at("file").c_str(), &stat), 0);
+
+  const Scanned scanned = scan({root()});
+  const Entry& file = scanned.find(entry_path("file"));
+  EXPECT_EQ(file.mode, 0104751U);
+  EXPECT_EQ(file.size, 7U);
+  EXPECT_EQ(file.mtime, (Timestamp{1234567890, 123456789}));
+  EXPECT_EQ(file.ctime.seconds, stat.st_ctim.tv_sec);
+  EXPECT_EQ(file.inode, stat.st_ino);
+  EXPECT_EQ(file.device, stat.st_dev);
+  EXPECT_EQ(file.uid, stat.st_uid);
+  EXPECT_TRUE(scanned.find(entry_path("link")).is_symlink());
+}
+
+TEST_F(TreeWalkOrder, NamesAreAnyBytes) {
+  const Paths names = {"new\nline",           "\x01", "\xff\xfe", " ", "...",
+                       std::string(255, 'n'), "\\",   "*"};
+  for (const std::string& name : names) make_file(name);
+  Paths sorted = names;
+  std::sort(sorted.begin(), sorted.end(),
+            [](const auto& a, const auto& b) { return compare_paths(a, b) < 0; });
+  EXPECT_EQ(scan({root()}).below(entry_path("")), sorted);
+}
+
+TEST_F(TreeWalkOrder, HardLinksShareTheirInode) {
+  make_file("one");
+  ASSERT_EQ(::link(at("one").c_str(), at("two").c_str()), 0);
+  const Scanned scanned = scan({root()});
+  EXPECT_EQ(scanned.find(entry_path("one")).inode, scanned.find(entry_path("two")).inode);
+  EXPECT_EQ(scanned.find(entry_path("one")).links, 2U);
+}
+
+TEST_F(TreeWalkOrder, LookAheadChangesNothingThatIsDelivered) {
+  std::mt19937_64 random(testing::seed());
+  Paths folders = {""};
+  for (int i = 0; i < 300; ++i) {
+    const std::string parent = folders[random() % folders.size()];
+    const std::string path = parent + (parent.empty() ? "" : "/") + std::to_string(i);
+    if (random() % 2 == 0) {
+      make_folder(path);
+      folders.push_back(path);
+    } else {
+      make_file(path);
+    }
+  }
+  ScanOptions alone;
+  alone.look_ahead_threads = 0;
+  const std::vector<Entry> expected = scan({root()}, alone).within(entry_path(""));
+  ASSERT_EQ(expected.size(), 301U);
+  for (const std::size_t threads : {1U, 2U, 4U})
+    for (const std::size_t entries : {0U, 1U, 10U, 100'000U}) {
+      ScanOptions options;
+      options.look_ahead_threads = threads;
+      options.look_ahead_entries = entries;
+      EXPECT_EQ(scan({root()}, options).within(entry_path("")), expected) << threads << ", " << entries;
+    }
+}
+
+TEST_F(TreeWalkOrder, EndsWhenTheVisitSaysSo) {
+  for (int i = 0; i < 20; ++i) {
+    make_folder(std::to_string(i));
+    make_file(std::to_string(i) + "/x");
+  }
+  const auto tree = PosixSourceTree::create({root()}, {}).value();
+  for (std::size_t wanted = 1; wanted < 20; ++wanted) {
+    std::size_t visited = 0;
+    ASSERT_TRUE(tree->scan([&](Entry&&) { return ++visited < wanted; }, [](ScanProblem&&) {}));
+    EXPECT_EQ(visited, wanted);
+  }
+}
+
+// Makes a chain of folders named `name` below `folder`, longer than any path may be.
+void make_deep(const std::string& folder, const std::string& name, int levels) {
+  Descriptor current(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  for (int i = 0; i < levels; ++i) {
+    ASSERT_EQ(::mkdirat(current.get(), name.c_str(), 0755), 0);
+    current = Descriptor(::openat(current.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  }
+  const Descriptor file(::openat(current.get(), "bottom", O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+  ASSERT_EQ(::write(file.get(), "deep", 4), 4);
+}
+
+TEST_F(TreeWalkOrder, TreesDeeperThanPathsMayBeLongAreReadWithFewDescriptors) {
+  constexpr int kLevels = 400;
+  const std::string name(200, 'd');
+  make_deep(root(), name, kLevels);
+  for (const KernelFeatures features : feature_sets()) {
+    EXPECT_TRUE(in_child([&] {
+      const rlimit few{100, 100};
+      if (::setrlimit(RLIMIT_NOFILE, &few) != 0) return false;
+      auto tree = PosixSourceTree::create({root()}, {}, features).value();
+      Scanned scanned = scan(*tree);
+      if (!scanned.status || !scanned.problems.empty()) return false;
+      if (scanned.below(entry_path("")).size() != kLevels + 1) return false;
+      Entry& bottom = scanned.entries.back();
+      return bottom.name() == "bottom" && read_all(*tree, bottom).value() == "deep" &&
+             tree->describe(bottom).has_value();
+    })) << "openat2: "
+        << features.openat2;
+  }
+}
+
+TEST_F(TreeWalkOrder, ManySourcesNeedFewDescriptors) {
+  Paths sources;
+  for (int i = 0; i < 300; ++i) {
+    const std::string name = std::to_string(i);
+    make_folder(name);
+    make_folder(name + "/in");
+    make_file(name + "/in/file");
+    sources.push_back(at(name));
+  }
+  EXPECT_TRUE(in_child([&] {
+    const rlimit few{100, 100};
+    if (::setrlimit(RLIMIT_NOFILE, &few) != 0) return false;
+    const Scanned scanned = scan(sources);
+    return scanned.problems.empty() && scanned.below(entry_path("")).size() == 900;
+  }));
+}
+
+TEST_F(TreeWalkOrder, UnreadableFolderIsAProblemAndTheRestIsVisited) {
+  make_folder("closed");
+  make_file("closed/inside");
+  make_file("zlast");
+  ASSERT_EQ(::chmod(at("closed").c_str(), 0), 0);
+  ASSERT_EQ(::chmod(root().c_str(), 0755), 0);
+  EXPECT_TRUE(in_child([&] {
+    // Root may read everything, so the child becomes somebody else; others stay who they are.
+    if (::geteuid() == 0 && ::seteuid(65534) != 0) return false;
+    const Scanned scanned = scan({root()});
+    if (!scanned.status || scanned.problems.size() != 1) return false;
+    const ScanProblem& problem = scanned.problems[0];
+    return problem.path == at("closed") && problem.error.code() == Code::kPermissionDenied &&
+           scanned.below(entry_path("")) == Paths{"closed", "zlast"} &&
+           scanned.find(entry_path("closed")).condition == EntryCondition::kUnreadable;
+  }));
+  ASSERT_EQ(::chmod(at("closed").c_str(), 0755), 0);
+}
+
+TEST_F(TreeWalkOrder, FolderThatVanishesBeforeItIsListedIsAProblem) {
+  make_folder("a");
+  make_folder("b");
+  make_file("c");
+  ScanOptions alone;
+  alone.look_ahead_threads = 0;
+  const auto tree = PosixSourceTree::create({root()}, alone).value();
+  Paths visited, problems;
+  ASSERT_TRUE(tree->scan(
+      [&](Entry&& entry) {
+        if (entry.path == entry_path("a")) ::rmdir(at("b").c_str());
+        visited.push_back(entry.path);
+        return true;
+      },
+      [&](ScanProblem&& problem) {
+        EXPECT_EQ(problem.error.code(), Code::kChanged);
+        problems.push_back(problem.path);
+      }));
+  EXPECT_EQ(problems, Paths{at("b")});
+  EXPECT_EQ(visited.back(), entry_path("c"));
+}
+
+TEST_F(TreeWalkOrder, FolderReplacedByALinkIsNotFollowed) {
+  make_folder("a");
+  make_folder("b");
+  make_folder("outside");
+  make_file("outside/secret");
+  ScanOptions alone;
+  alone.look_ahead_threads = 0;
+  for (const KernelFeatures features : feature_sets()) {
+    const auto tree = PosixSourceTree::create({root()}, alone, features).value();
+    Paths visited;
+    ASSERT_TRUE(tree->scan(
+        [&](Entry&& entry) {
+          if (entry.path == entry_path("a")) {
+            ::rmdir(at("b").c_str());
+            ::unlink(at("b").c_str());
+            make_link("outside", "b");
+          }
+          visited.push_back(entry.path);
+          return true;
+        },
+        [](ScanProblem&& problem) { EXPECT_EQ(problem.error.code(), Code::kChanged); }));
+    EXPECT_EQ(std::count(visited.begin(), visited.end(), entry_path("b/secret")), 0);
+  }
+}
+
+TEST_F(TreeWalkExclusion, PatternsKeepNamesAndAllBelowOut) {
+  make_folder("keep");
+  make_file("keep/a.o");
+  make_file("keep/a.c");
+  make_folder("keep/cache");
+  make_file("keep/cache/x");
+  ScanOptions options;
+  options.exclude = PathFilter::parse({"*.o", at("keep/cache")}).value();
+  EXPECT_EQ(scan({root()}, options).below(entry_path("")), (Paths{"keep", "keep/a.c"}));
+}
+
+TEST_F(TreeWalkExclusion, MarkedCachesKeepTheirMarkOnly) {
+  for (const std::string folder : {"marked", "empty", "wrong"}) {
+    make_folder(folder);
+    make_file(folder + "/x");
+  }
+  make_file("marked/CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc55\n# a cache\n");
+  make_file("empty/CACHEDIR.TAG", "");
+  make_file("wrong/CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc56");
+  ScanOptions options;
+  options.exclude_caches = true;
+  EXPECT_EQ(scan({root()}, options).below(entry_path("")),
+            (Paths{"empty", "empty/CACHEDIR.TAG", "empty/x", "marked", "marked/CACHEDIR.TAG",
+                   "wrong", "wrong/CACHEDIR.TAG", "wrong/x"}));
+  EXPECT_EQ(scan({root()}).below(entry_path("marked")), (Paths{"CACHEDIR.TAG", "x"}));
+}
+
+TEST_F(TreeWalkExclusion, OneFileSystemStopsAtMountsExceptForSources) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root may mount";
+  make_folder("mount");
+  make_file("plain");
+  const bool done = in_child([&] {
+    // In a namespace of its own, so that nobody else sees the mount and it ends with the child.
+    if (::unshare(CLONE_NEWNS) != 0 ||
+        ::mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        ::mount("none", at("mount").c_str(), "tmpfs", 0, "size=64k") != 0)
+      return false;
+    make_folder("mount/in");
+    make_file("mount/in/x");
+    make_file("mount/beside");
+    ScanOptions options;
+    options.one_file_system = true;
+    return scan({root()}, options).below(entry_path("")) == Paths{"mount", "plain"} &&
+           scan({root()}).below(entry_path("mount")) == Paths{"beside", "in", "in/x"} &&
+           scan({root(), at("mount")}, options).below(entry_path("mount")) ==
+               Paths{"beside", "in", "in/x"} &&
+           scan({root(), at("mount/in")}, options).below(entry_path("mount")) ==
+               Paths{"in", "in/x"};
+  });
+  EXPECT_TRUE(done);
+}
+
+}  // namespace
+}  // namespace holdfast::agent
