@@ -5,8 +5,8 @@
 //                               | node id (32) | reserved u64 = 0 | XXH3-64 of the 56 bytes before
 //   record := record_header payload padding     (padding: zero bytes to a multiple of 8)
 //   record_header (32 bytes) := magic "HFRC" | version u16 | type u16 | length u32
-//                               | reserved u32 = 0 | XXH3-64 of the payload | XXH3-64 of the 24
-//                               bytes before
+//                               | reserved u32 = 0 | XXH3-64 of the payload
+//                               | XXH3-64 of the 24 bytes before
 //
 // A record is valid when both checksums match. Frames carry checksum and signature of their own;
 // the record's tells a torn write from a whole one without parsing.

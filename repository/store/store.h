@@ -171,7 +171,8 @@ class Store {
 
   StoreStatistics statistics();
 
-  // Rebuilds the index from the segments alone.
+  // Rebuilds the index from the segments alone, after syncing what is not durable yet. Reads every
+  // byte before it returns. kConflict while a sync is under way.
   Status reindex();
 
  private:

@@ -91,8 +91,9 @@ Result<VerifyProgress> Store::verify_step(const VerifyDepth& depth, const AgentK
 
 Status Store::reindex() {
   State& state = *state_;
+  if (state.syncs_begun != state.syncs_finished)
+    return Error(Code::kConflict, "the index cannot be rebuilt while a sync is under way");
   if (state.parts.writer.unsynced_bytes() > 0) HOLDFAST_TRY(sync());
-  ++state.epoch;  // a sync that is under way has nothing to add
   RecoveryReport report;
   HOLDFAST_TRY(Recovery(state.parts, report).rebuild());
   HOLDFAST_ASSIGN(state.durable_end, state.parts.table.index().checkpoint());

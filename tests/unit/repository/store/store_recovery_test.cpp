@@ -315,6 +315,11 @@ TEST_F(StoreRecovery, ReindexFindsEverythingAndTheDamage) {
   EXPECT_FALSE(store_->manifest(two.manifest.id)->complete);
   const TestFrame healed = again(two.chunks);
   put(healed);
+  auto work = store_->begin_sync();
+  EXPECT_EQ(code_of(store_->reindex()), Code::kConflict);
+  const Status outcome = work.run();
+  ASSERT_TRUE(store_->finish_sync(std::move(work), outcome));
+  put(data());
   ASSERT_TRUE(store_->reindex());  // with something unsynced
   expect_whole(two);
   crash();
