@@ -16,7 +16,8 @@
 namespace holdfast::agent {
 namespace {
 
-constexpr std::size_t kLargest = std::size_t{64} * 1024;  // XATTR_LIST_MAX and XATTR_SIZE_MAX of linux/limits.h
+constexpr std::size_t kLargest =
+    std::size_t{64} * 1024;  // XATTR_LIST_MAX and XATTR_SIZE_MAX of linux/limits.h
 constexpr std::size_t kUsual = 512;
 
 // Fills `out` by `read(buffer, size)`, which answers a length or -1 with errno.

@@ -1,7 +1,7 @@
 #include "agent/posix/target_folders.h"
 
-#include <gtest/gtest.h>
 #include <fcntl.h>
+#include <gtest/gtest.h>
 
 #include <atomic>
 #include <filesystem>

@@ -100,7 +100,8 @@ TEST_F(TreeWalkOrder, LookAheadChangesNothingThatIsDelivered) {
       ScanOptions options;
       options.look_ahead_threads = threads;
       options.look_ahead_entries = entries;
-      EXPECT_EQ(scan({root()}, options).within(entry_path("")), expected) << threads << ", " << entries;
+      EXPECT_EQ(scan({root()}, options).within(entry_path("")), expected)
+          << threads << ", " << entries;
     }
 }
 
