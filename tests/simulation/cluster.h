@@ -1,94 +1,84 @@
-// A whole repository in one process and one thread: an agent and its nodes on simulated clock,
-// network, disks and randomness, from one seed. See docs/architecture.md for the seams that make
-// this possible.
+// A whole repository in one process and one thread: agents and nodes on simulated clocks, network,
+// disks and randomness, from one seed. See docs/architecture.md for the seams that make this
+// possible, docs/simulation.md for what is done with it.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "agent/backup_session.h"
+#include "agent/seen_heads.h"
 #include "common/format/charter.h"
-#include "repository/folder_shelf.h"
-#include "repository/node.h"
-#include "tests/simulation/memory_tree.h"
-#include "tests/simulation/sim_file_system.h"
-#include "tests/simulation/sim_loop.h"
-#include "tests/simulation/sim_network.h"
+#include "tests/simulation/agent_runs.h"
+#include "tests/simulation/cluster_node.h"
 #include "tests/testing/seeded_random.h"
 
 namespace holdfast::testing {
 
-// One node with a disk of its own.
-class ClusterNode {
- public:
-  ClusterNode(std::string name, SimLoop& loop, SimNetwork& network, Random& random);
-  ~ClusterNode();
+// An agent's machine, keys and files.
+struct ClusterAgent {
+  ClusterAgent(std::string with_name, SimLoop& loop) : name(std::move(with_name)), machine(loop) {}
+  bool may(std::uint32_t role) const { return (entry.roles & role) != 0; }
 
-  void start();
-  // As kill -9 with the power cut: unsynced writes are lost as `keeps` and the seed say.
-  void crash(simulation::CrashKeeps keeps);
-  bool running() const { return node_ != nullptr; }
-
-  const std::string& name() const { return name_; }
-  const NodeId& id() const { return id_; }
-  simulation::SimFileSystem& disk() { return disk_; }
-  // The path of its only repository's largest segment.
-  std::string a_segment(const RepositoryId& repository);
-
- private:
-  class OwnExecutor;
-  class NoInvitations;
-  class SilentLog;
-  const std::string name_;
-  NodeId id_;
-  SimLoop& loop_;
-  SimNetwork& network_;
-  Random& random_;
-  simulation::SimFileSystem disk_;
-  SimNetwork::Port port_;
-  std::unique_ptr<NoInvitations> invitations_;
-  std::unique_ptr<SilentLog> log_;
-  std::unique_ptr<OwnExecutor> executor_;
-  std::unique_ptr<repository::FolderShelf> shelf_;
-  std::unique_ptr<repository::Node> node_;
+  std::string name;
+  SimMachine machine;
+  simulation::SimFileSystem disk;
+  MemorySource source;
+  format::CharterAgent entry;
+  std::optional<agent::WriterKeys> writer;
+  std::shared_ptr<const agent::ReaderKeys> reader;  // null unless it may read
+  agent::SeenHeads heads;
+  bool busy = false;  // a program of it runs
 };
 
 class Cluster {
  public:
+  // With an owner, whose agent is the first, and the first charter on every node.
   Cluster(std::uint64_t seed, std::size_t nodes, std::uint32_t write_quorum);
   ~Cluster();
 
-  // One backup of `source`, from its beginning to its end. `during` is called between steps.
+  const format::Charter& charter() const { return charters_.back().charter; }
+  const std::vector<format::SignedCharter>& charters() const { return charters_; }
+  // Another agent, in a new version of the charter that no node has yet.
+  ClusterAgent& add_agent(const std::string& name, std::uint32_t roles, std::uint32_t group = 0);
+
+  RunPorts ports(ClusterAgent& agent);
+  std::unique_ptr<Dialer> dialer(const ClusterAgent& agent);
+  // As who embeds the nodes.
+  std::unique_ptr<Dialer> dialer_of_embedder();
+  std::unique_ptr<BackupRun> begin_backup(ClusterAgent& agent);
+  std::unique_ptr<RestoreRun> begin_restore(ClusterAgent& agent, format::SignedManifest snapshot,
+                                            const std::vector<std::size_t>& from);
+  std::unique_ptr<CharterRun> begin_charters();
+  // Steps until the run is done, calling `during` between steps; false if it is not within an hour.
+  bool finish(const Run& run, const std::function<void()>& during = {});
+
+  // One backup of the owner's source, from its beginning to its end.
   Result<agent::BackupReport> back_up(const std::function<void()>& during = {});
   // What a snapshot holds according to these nodes alone: path and content of its files.
-  Result<std::map<std::string, Bytes>> read(const format::SignedManifest& snapshot,
-                                            const std::vector<std::size_t>& nodes);
+  Result<Files> read(const format::SignedManifest& snapshot, const std::vector<std::size_t>& nodes);
   // Whether this node lists the snapshot as complete.
   bool holds(std::size_t node, const ManifestId& snapshot);
-  std::uint64_t trace() const { return trace_; }
 
-  std::uint64_t seed;
+  const std::uint64_t seed;
   SeededRandom random;
   SimLoop loop;
   SimNetwork network{loop, random};
   std::vector<std::unique_ptr<ClusterNode>> nodes;
-  MemorySource source;
+  std::vector<std::unique_ptr<ClusterAgent>> agents;
   RepositoryId repository;
   agent::LinkPolicy policy;
+  MemorySource& source;  // the owner's
 
  private:
-  std::vector<std::unique_ptr<agent::NodeLink>> connect(SimNetwork::Client& client,
-                                                        const std::vector<std::size_t>& to);
-  void put_charter();
+  void give_keys(ClusterAgent& agent, crypto::SecretKey seed);
 
-  simulation::SimFileSystem agent_disk_;
   format::VaultSecrets secrets_;
-  std::optional<format::SignedCharter> charter_;
-  std::optional<agent::WriterKeys> writer_;
-  std::shared_ptr<agent::ReaderKeys> reader_;
-  std::uint64_t trace_ = 0;
+  Bytes vault_;
+  std::vector<format::SignedCharter> charters_;
+  std::uint64_t next_curve_key_ = 1;
 };
 
 }  // namespace holdfast::testing

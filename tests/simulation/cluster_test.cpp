@@ -200,7 +200,7 @@ TEST(Cluster, SameSeedGivesTheSameRun) {
     Cluster cluster(seed(), 3, 2);
     std::vector<Acknowledged> acknowledged;
     run_with_faults(cluster, acknowledged);
-    trace = cluster.trace();
+    trace = cluster.loop.trace();
   }
   EXPECT_EQ(traces[0], traces[1]);
 }

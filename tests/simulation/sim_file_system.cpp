@@ -59,6 +59,7 @@ class SimFile final : public File {
   Result<std::size_t> read_at(std::uint64_t offset, MutableByteView out) override {
     HOLDFAST_TRY(begin(SimFileSystem::Change::kNone, "read"));
     HOLDFAST_TRY(check_offset(offset, out.size(), path_));
+    offset = files_.elsewhere(files_.misdirected_read_, *node_, offset, out.size());
     if (offset >= node_->seen.size()) return std::size_t{0};
     const std::size_t size =
         std::min<std::size_t>(out.size(), node_->seen.size() - static_cast<std::size_t>(offset));
@@ -80,7 +81,10 @@ class SimFile final : public File {
     Status fits = files_.account(
         *node_, std::max<std::uint64_t>(offset + bytes.size(), node_->seen.size()), room);
     if (!fits) bytes = bytes.first(room > offset ? static_cast<std::size_t>(room - offset) : 0);
+    const std::uint64_t end = offset + bytes.size();
+    offset = files_.elsewhere(files_.misdirected_write_, *node_, offset, bytes.size());
     node_->write(offset, bytes);
+    if (node_->seen.size() < end) node_->resize(end);
     HOLDFAST_TRY(files_.end_call());
     return fits;
   }
@@ -89,6 +93,7 @@ class SimFile final : public File {
     HOLDFAST_TRY(begin(SimFileSystem::Change::kMutating, "sync"));
     const auto stop = files_.stop_now();
     if (++files_.syncs_ == files_.failing_sync_) {
+      ++files_.faults_;
       node_->forget_dirty();
       return error(Code::kIo, "sync " + path_, "Input/output error");
     }
@@ -150,10 +155,13 @@ SimFileSystem::~SimFileSystem() = default;
 
 Status SimFileSystem::begin_call(Change change, const std::string& what) {
   if (stopped_) return stopped_error(what);
+  if (suspended_) return {};
   ++calls_;
   if (failing_call_ != 0 &&
-      (calls_ == failing_call_ || (fails_for_good_ && calls_ > failing_call_)))
+      (calls_ == failing_call_ || (fails_for_good_ && calls_ > failing_call_))) {
+    ++faults_;
     return error(failing_code_, what, "injected fault");
+  }
   if (change == Change::kNone) return {};
   ++mutating_calls_;
   if (mutating_calls_ != stopping_call_) return {};
@@ -317,6 +325,31 @@ void SimFileSystem::crash(CrashKeeps keeps, Random& random) {
   clear_faults();
   locks_.clear();
   root_->crash(keeps, random);
+  recount();
+}
+
+SimFileSystem::Image SimFileSystem::image() const { return root_->image(); }
+
+void SimFileSystem::restore(const Image& image) {
+  ++generation_;
+  clear_faults();
+  locks_.clear();
+  root_ = image ? image->image() : std::make_shared<SimNode>(true);
+  recount();
+}
+
+std::uint64_t SimFileSystem::elsewhere(Random*& misdirected, const SimNode& node,
+                                       std::uint64_t offset, std::uint64_t length) {
+  if (misdirected == nullptr || suspended_ || length < kSectorSize) return offset;
+  const std::uint64_t sectors = node.seen.size() / kSectorSize;
+  if (sectors < 2) return offset;
+  const std::uint64_t there = misdirected->below(sectors) * kSectorSize;
+  misdirected = nullptr;
+  ++faults_;
+  return there;
+}
+
+void SimFileSystem::recount() {
   used_ = 0;
   std::vector<std::shared_ptr<SimNode>> folders{root_};
   while (!folders.empty()) {
@@ -346,7 +379,7 @@ void SimFileSystem::stop_at(std::uint64_t nth, StopPoint point, Random& random) 
 void SimFileSystem::clear_faults() {
   failing_call_ = failing_sync_ = stopping_call_ = 0;
   fails_for_good_ = stopped_ = false;
-  stop_random_ = nullptr;
+  stop_random_ = misdirected_read_ = misdirected_write_ = nullptr;
 }
 
 void SimFileSystem::flip_bit(const std::string& path, std::uint64_t offset, unsigned bit) {

@@ -7,7 +7,8 @@
 //
 // Faults: the n-th call fails, once or for good; the machine stops before, within or after the n-th
 // mutating call; the disk is full; bits flip; a sync fails and the pages it should have written
-// stay readable and clean, and are gone after the next crash.
+// stay readable and clean, and are gone after the next crash; a read gives what lies elsewhere, a
+// write goes elsewhere; the device is replaced by an empty one or by an image of an earlier time.
 //
 // One thread. Files opened before a crash answer kIo after it.
 #pragma once
@@ -61,7 +62,21 @@ class SimFileSystem final : public FileSystem {
   // until crash(). `random` decides how much of a torn write was done; it must live until then.
   void stop_at(std::uint64_t nth, StopPoint point, Random& random);
   bool stopped() const { return stopped_; }
+  // The next read (write) of at least a sector gives what lies at (goes to) another place of the
+  // file. `random` chooses it; it must live until then.
+  void misdirect_read(Random& random) { misdirected_read_ = &random; }
+  void misdirect_write(Random& random) { misdirected_write_ = &random; }
   void clear_faults();
+  // While suspended, calls are neither counted nor made to fail: for who looks on from outside.
+  void suspend_faults(bool suspended) { suspended_ = suspended; }
+  // Of those above that happened: calls that failed, syncs too, and that were misdirected.
+  std::uint64_t faults() const { return faults_; }
+
+  // What is on the device now, as a crash that keeps nothing would leave it. restore() puts it in
+  // the place of whatever is there, which ends like a crash; null is an empty device.
+  using Image = std::shared_ptr<const SimNode>;
+  Image image() const;
+  void restore(const Image& image);
 
   // Bytes that files may take together; none is unlimited.
   void set_capacity(std::optional<std::uint64_t> bytes) { capacity_ = bytes; }
@@ -76,6 +91,10 @@ class SimFileSystem final : public FileSystem {
   friend class SimFileLock;
   enum class Change { kNone, kMutating };
 
+  void recount();
+  // The place that an access of this length is led to instead of `offset`.
+  std::uint64_t elsewhere(Random*& misdirected, const SimNode& node, std::uint64_t offset,
+                          std::uint64_t length);
   // Counts a call and tells whether it fails. The caller asks stop_now() for a call that the
   // machine does in part or in whole before it stops.
   Status begin_call(Change change, const std::string& what);
@@ -97,7 +116,10 @@ class SimFileSystem final : public FileSystem {
   std::uint64_t stopping_call_ = 0;
   StopPoint stop_point_ = StopPoint::kBefore;
   Random* stop_random_ = nullptr;
-  bool stopped_ = false;
+  bool stopped_ = false, suspended_ = false;
+  Random* misdirected_read_ = nullptr;
+  Random* misdirected_write_ = nullptr;
+  std::uint64_t faults_ = 0;
   std::optional<std::uint64_t> capacity_;
   std::uint64_t used_ = 0;
 };

@@ -2,6 +2,9 @@
 // with a clock that stands still while anything is to do and jumps to the next timer when nothing
 // is. What a run does depends on its seed alone.
 //
+// trace() is a hash over every event and whatever its users fold in: two runs with the same hash took
+// the same course.
+//
 // Work given to the executor runs at a moment of its own between tasks, in the order of submission;
 // with a seed other than 0, a drawn while later, as on a machine that is busy.
 #pragma once
@@ -52,10 +55,27 @@ class SimLoop final : public EventLoop, public Executor, public Clock {
     if (queue_.empty()) return false;
     auto next = queue_.extract(queue_.begin());
     now_ = std::max(now_, next.key().first);
+    ++steps_;
+    fold(static_cast<std::uint64_t>(now_.nanoseconds) ^ next.key().second << 1);
     due_.erase(next.key().second);
     next.mapped()();
     return true;
   }
+  bool idle() const { return queue_.empty(); }
+  Instant next_due() const { return queue_.begin()->first.first; }  // unless idle
+  // Time passes until then, or until the next thing is due.
+  void skip_to(Instant then) {
+    if (!queue_.empty()) then = std::min(then, next_due());
+    now_ = std::max(now_, then);
+  }
+  TimerId next_id() const { return next_; }  // of what is put in next
+  std::uint64_t steps() const { return steps_; }
+  std::uint64_t trace() const { return trace_; }
+  void fold(std::uint64_t value) {
+    trace_ = (trace_ ^ value) * 0x9e3779b97f4a7c15;
+    trace_ ^= trace_ >> 29;
+  }
+
   // True once `done` holds; false if it still does not after `most` of simulated time, or if
   // nothing is left that could bring it about.
   bool run_until(const std::function<bool()>& done, Duration most = std::chrono::hours(1)) {
@@ -90,6 +110,7 @@ class SimLoop final : public EventLoop, public Executor, public Clock {
   SeededRandom random_;
   unsigned concurrency_ = 2;
   std::uint64_t submitted_ = 0;
+  std::uint64_t steps_ = 0, trace_ = 0;
 };
 
 }  // namespace holdfast::testing

@@ -1,11 +1,13 @@
 // A network between agents and nodes on one SimLoop: messages are lost, repeated, delayed and so
-// reordered as the seed draws; nodes leave and come back; links are cut in one direction or both.
+// reordered as the seed draws; nodes leave and come back; links are slow, or cut in one direction or
+// both. Who watches sees every message as it is sent.
 #pragma once
 
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "common/ports/random.h"
 #include "common/ports/transport.h"
@@ -23,7 +25,16 @@ struct NetworkFaults {
 };
 
 struct NetworkFigures {
-  std::uint64_t sent = 0, delivered = 0, lost = 0, repeated = 0, delayed = 0;
+  std::uint64_t sent = 0, delivered = 0, lost = 0, repeated = 0, delayed = 0, cut = 0;
+};
+
+class NetworkWatcher {
+ public:
+  virtual ~NetworkWatcher() = default;
+  virtual void on_request(const std::string& node, const Peer& from, const Message& message) = 0;
+  // The node's process takes a request.
+  virtual void on_arrival(const std::string& node, const Peer& from) = 0;
+  virtual void on_reply(const std::string& node, const Peer& to, const Message& message) = 0;
 };
 
 class SimNetwork {
@@ -32,22 +43,32 @@ class SimNetwork {
 
   void set_faults(NetworkFaults faults) { faults_ = faults; }
   const NetworkFigures& figures() const { return figures_; }
+  void watch(NetworkWatcher* watcher) { watcher_ = watcher; }
+  // Of who listens: the process takes what arrived.
+  void note_arrival(const std::string& node, const Peer& from) {
+    if (watcher_ != nullptr) watcher_->on_arrival(node, from);
+  }
 
   // "sim:NAME" is this node from now on; null: nobody listens there.
   void listen(const std::string& name, MessageHandler* handler);
-  // Messages towards (or from) a node vanish.
-  void cut(const std::string& name, bool towards, bool from);
-  void heal() { cut_towards_.clear(), cut_from_.clear(); }
+  // Messages from one machine to another vanish; "" is every machine.
+  void cut(const std::string& from, const std::string& to) { cuts_.emplace(from, to); }
+  void mend(const std::string& from, const std::string& to) { cuts_.erase({from, to}); }
+  // All messages of a machine take this much longer.
+  void slow_down(const std::string& name, Duration by) { slow_[name] = by; }
+  void heal() { cuts_.clear(), slow_.clear(); }
 
-  // An agent's way in, as the holder of `key`.
+  // An agent's way in, from the machine `name`, as the holder of `key`.
   class Client final : public Dialer {
    public:
-    Client(SimNetwork& network, CurveKey key) : network_(network), key_(key) {}
+    Client(SimNetwork& network, CurveKey key, std::string name = "agent")
+        : network_(network), key_(key), name_(std::move(name)) {}
     Result<std::unique_ptr<Channel>> dial(const NodeAddress& address, Receive receive) override;
 
    private:
     SimNetwork& network_;
     CurveKey key_;
+    std::string name_;
   };
 
   // A node's way back.
@@ -65,20 +86,24 @@ class SimNetwork {
  private:
   class SimChannel;
   struct Connection {
-    std::string node;
+    std::string client, node;
     CurveKey key{};
     Dialer::Receive receive;
   };
-  void carry(std::function<void(Message)> deliver, Message message);
+  bool is_cut(const std::string& from, const std::string& to) const;
+  void carry(const std::string& from, const std::string& to,
+             std::function<void(Message)> deliver, Message message);
 
   SimLoop& loop_;
   Random& random_;
   NetworkFaults faults_;
   NetworkFigures figures_;
+  NetworkWatcher* watcher_ = nullptr;
   std::map<std::string, MessageHandler*> nodes_;
   std::map<std::uint64_t, Connection> connections_;
   std::uint64_t next_connection_ = 1;
-  std::set<std::string> cut_towards_, cut_from_;
+  std::set<std::pair<std::string, std::string>> cuts_;
+  std::map<std::string, Duration> slow_;
 };
 
 }  // namespace holdfast::testing

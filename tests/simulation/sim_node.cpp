@@ -65,6 +65,14 @@ void SimNode::sync_names() {
   changes.clear();
 }
 
+std::shared_ptr<SimNode> SimNode::image() const {
+  auto copy = std::make_shared<SimNode>(is_folder);
+  copy->seen = copy->stored = stored;
+  for (const auto& [name, node] : stored_names) copy->names[name] = node->image();
+  copy->stored_names = copy->names;
+  return copy;
+}
+
 void SimNode::crash(CrashKeeps keeps, Random& random) {
   if (!is_folder) return crash_file(keeps, random);
   crash_names(keeps, random);

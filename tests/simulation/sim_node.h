@@ -43,6 +43,8 @@ struct SimNode {
   void forget_dirty();
   void change_names(NameChange change);
   void sync_names();
+  // What the device holds, as a tree of its own.
+  std::shared_ptr<SimNode> image() const;
   // What a crash leaves becomes both states; goes down into folders.
   void crash(CrashKeeps keeps, Random& random);
 

@@ -1,0 +1,174 @@
+// Each attack ends with what its author hopes for: an object or a snapshot of somebody else, or
+// content. Requests go out on raw channels, past everything that makes an agent polite.
+#include "tests/simulation/lying_agent.h"
+
+#include "common/format/frame_sealer.h"
+
+namespace holdfast::testing {
+namespace {
+
+constexpr CurveKey kStranger = {0xEE, 0xEE, 0xEE};
+
+ObjectId drawn_id(Random& random) {
+  ObjectId id;
+  random.fill(id.bytes);
+  return id;
+}
+
+}  // namespace
+
+LyingAgent::LyingAgent(Cluster& cluster, ClusterAgent& agent, Random& random)
+    : cluster_(cluster),
+      agent_(agent),
+      random_(random),
+      next_id_(random.uint64() >> 1),
+      run_(format::begin_run(random, cluster.repository, cluster.charter().encryption_key)) {
+  for (const CurveKey& key : {agent.entry.curve_key, kStranger}) {
+    dialers_.push_back(std::make_unique<SimNetwork::Client>(cluster.network, key, agent.name));
+    for (const format::CharterNode& node : cluster.charter().nodes) {
+      auto channel = dialers_.back()->dial(node.address, [](const Message&) {});
+      check(channel.has_value(), "a simulated node can be dialled");
+      channels_.push_back(*std::move(channel));
+    }
+  }
+}
+
+std::string LyingAgent::attack() {
+  switch (random_.below(5)) {
+    case 0:
+      flood();
+      return "a flood of requests";
+    case 1:
+      send_garbage();
+      return "garbage";
+    case 2:
+      put_forged_frames();
+      return "forged frames";
+    case 3:
+      commit_forged_manifests();
+      return "forged manifests";
+    default:
+      ask_for_content();
+      return "questions for content";
+  }
+}
+
+void LyingAgent::send(wire::RequestProto request, SharedBytes body) {
+  request.set_id(next_id_++);
+  if (request.repository().empty()) request.set_repository(cluster_.repository.str());
+  const Message message = wire::encode(request, body);
+  for (const auto& channel : channels_) channel->send(message);
+}
+
+// More than a connection may have unanswered.
+void LyingAgent::flood() {
+  const format::SignedManifest valid = manifest(1);
+  for (int i = 0; i < 300; ++i) {
+    wire::RequestProto request;
+    if (i % 3 == 0)
+      request.mutable_prepare()->set_root(drawn_id(random_).str());
+    else
+      request.mutable_commit()->set_manifest(to_string(valid.bytes));
+    send(std::move(request));
+  }
+}
+
+void LyingAgent::send_garbage() {
+  for (int i = 0; i < 20; ++i) {
+    Message message;
+    message.head.resize(random_.below(300));
+    random_.fill(message.head);
+    if (random_.below(2) == 0) {
+      Buffer body(random_.below(2'000));
+      random_.fill(body.mutable_view());
+      message.body = SharedBytes(std::move(body));
+    }
+    for (const auto& channel : channels_) channel->send(message);
+  }
+  wire::RequestProto request;
+  request.mutable_present()->set_ids(std::string(33, 'x'));
+  send(request);
+  request.set_repository("short");
+  send(std::move(request));
+}
+
+Bytes LyingAgent::frame(const std::vector<ObjectId>& refs) {
+  format::FrameContent content(refs.empty() ? format::FrameRole::kData
+                                            : format::FrameRole::kMetadata);
+  Bytes payload(1 + random_.below(500));
+  random_.fill(payload);
+  // Whatever id it claims, it is not the payload's.
+  content.add(drawn_id(random_), refs, payload);
+  const SharedBytes sealed =
+      format::FrameSealer(run_, cluster_.repository, agent_.writer->signing_key, counter_, 1)
+          .seal(content);
+  return {sealed.view().begin(), sealed.view().end()};
+}
+
+void LyingAgent::put_forged_frames() {
+  for (int i = 0; i < 8; ++i) {
+    Bytes bytes = frame(i % 2 == 0 ? std::vector<ObjectId>{}
+                                   : std::vector<ObjectId>{drawn_id(random_)});  // refers to nothing
+    if (i % 4 >= 2)
+      for (int flips = 0; flips < 3; ++flips)
+        bytes[random_.below(bytes.size())] ^= static_cast<Byte>(1 + random_.below(255));
+    wire::RequestProto request;
+    request.mutable_put_frame();
+    send(std::move(request), SharedBytes(Buffer::copy_of(bytes)));
+  }
+}
+
+format::SignedManifest LyingAgent::manifest(std::uint64_t sequence) {
+  format::Manifest forged;
+  forged.repository = cluster_.repository;
+  forged.agent = agent_.entry.id;
+  forged.sequence = sequence;
+  if (sequence != 1) {
+    ManifestId previous;
+    random_.fill(previous.bytes);
+    forged.previous = previous;
+  }
+  forged.charter_version = random_.below(5);
+  forged.root = drawn_id(random_);
+  forged.claimed_time = {static_cast<std::int64_t>(random_.uint64() >> 1)};
+  forged.envelope = run_.envelope;
+  forged.sealed_detail = Bytes(32);
+  return format::sign_again(std::move(forged), agent_.writer->signing_key);
+}
+
+void LyingAgent::commit_forged_manifests() {
+  const std::uint64_t sequences[] = {1, 2, random_.uint64(), ~std::uint64_t{0}};
+  for (const std::uint64_t sequence : sequences) {
+    format::SignedManifest forged = manifest(std::max<std::uint64_t>(1, sequence));
+    wire::RequestProto request;
+    request.mutable_commit()->set_manifest(to_string(forged.bytes));
+    send(request);
+    // The owner's name over its own signature.
+    forged.manifest.agent = cluster_.agents.front()->entry.id;
+    forged = format::sign_again(std::move(forged.manifest), agent_.writer->signing_key);
+    request.mutable_commit()->set_manifest(to_string(forged.bytes));
+    send(std::move(request));
+  }
+}
+
+void LyingAgent::ask_for_content() {
+  wire::RequestProto request;
+  request.mutable_list_manifests();
+  send(request);
+  request.mutable_get_charter();
+  send(request);
+  request.mutable_head()->set_agent(cluster_.agents.front()->entry.id.str());
+  send(request);
+  request.mutable_locate()->set_ids(drawn_id(random_).str());
+  send(request);
+  request.mutable_get_frame()->set_id(drawn_id(random_).str());
+  send(request);
+  request.mutable_verify()->set_run(random_.uint64());
+  send(request);
+  request.mutable_report_damage()->set_id(drawn_id(random_).str());
+  send(request);
+  request.mutable_put_charter()->set_record(to_string(cluster_.charters().front().record));
+  send(std::move(request));
+}
+
+}  // namespace holdfast::testing

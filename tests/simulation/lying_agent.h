@@ -1,0 +1,38 @@
+// An enrolled agent that lies, and a stranger: what they send to every node in one go. What must come
+// of it is nothing: the checkers look at the replies, the model at everybody else's snapshots.
+#pragma once
+
+#include <string>
+
+#include "tests/simulation/cluster.h"
+
+namespace holdfast::testing {
+
+class LyingAgent {
+ public:
+  // `agent` is enrolled; what it signs is its own. Victims are whom it tries to speak for.
+  LyingAgent(Cluster& cluster, ClusterAgent& agent, Random& random);
+  // Sends one kind of attack, drawn; returns what it was.
+  std::string attack();
+
+ private:
+  void send(wire::RequestProto request, SharedBytes body = {});
+  void flood();
+  void send_garbage();
+  void put_forged_frames();
+  void commit_forged_manifests();
+  void ask_for_content();
+  Bytes frame(const std::vector<ObjectId>& refs);
+  format::SignedManifest manifest(std::uint64_t sequence);
+
+  Cluster& cluster_;
+  ClusterAgent& agent_;
+  Random& random_;
+  std::vector<std::unique_ptr<Dialer>> dialers_;
+  std::vector<std::unique_ptr<Channel>> channels_;
+  std::uint64_t next_id_;
+  format::RunKeys run_;
+  format::FrameCounter counter_;
+};
+
+}  // namespace holdfast::testing

@@ -1,0 +1,155 @@
+#include "tests/simulation/wire_checker.h"
+
+#include <fmt/format.h>
+
+#include "repository/group_commit.h"
+
+namespace holdfast::testing {
+namespace {
+
+using Request = wire::RequestProto;
+
+// Requests that arrived and wait for a sync: as many as a connection may have, and one that is
+// being answered.
+constexpr std::size_t kMostUnanswered = repository::GroupCommit::kMaxWaitingPerConnection + 1;
+
+}  // namespace
+
+WireChecker::WireChecker(Cluster& cluster, ReferenceModel& model, Verdict& verdict)
+    : cluster_(cluster), model_(model), verdict_(verdict) {
+  cluster_.network.watch(this);
+}
+
+void WireChecker::backup_begins(const AgentId& agent, std::shared_ptr<const Files> contents) {
+  running_[agent] = std::move(contents);
+  committing_.erase(agent);
+}
+
+void WireChecker::process_ended(std::size_t node) {
+  std::erase_if(unanswered_, [&](const auto& entry) { return entry.first.first == node; });
+}
+
+const ClusterAgent* WireChecker::agent_of(const Peer& peer) const {
+  for (const auto& agent : cluster_.agents)
+    if (agent->entry.curve_key == peer.key) return agent.get();
+  return nullptr;
+}
+
+std::size_t WireChecker::index_of(const std::string& node) const {
+  std::size_t i = 0;
+  while (cluster_.nodes[i]->name() != node) ++i;
+  return i;
+}
+
+void WireChecker::on_request(const std::string&, const Peer& from, const Message& message) {
+  const auto request = wire::decode_request(message.head);
+  if (!request) return;  // a liar's
+  Pending pending{request->what_case(), {}, {}, {}};
+  const ClusterAgent* agent = agent_of(from);
+  const bool honest = agent != nullptr && !liars_.contains(agent->entry.id);
+  if (request->what_case() == Request::kPrepare)
+    pending.root = ObjectId::from(as_bytes(request->prepare().root()));
+  if (honest && request->what_case() == Request::kPutFrame)
+    watch_frame(*agent, message.body, pending);
+  if (honest && request->what_case() == Request::kCommit)
+    watch_commit(*agent, request->commit().manifest(), pending);
+  pending_[{from.connection, request->id()}] = std::move(pending);
+}
+
+void WireChecker::watch_frame(const ClusterAgent& agent, const SharedBytes& body,
+                              Pending& pending) {
+  const auto frame = format::parse_frame(body);
+  verdict_.require(frame.has_value(), "frames-parse",
+                   [&] { return agent.name + " sends what is no frame"; });
+  if (!frame) return;
+  const auto [nonce, is_new] = nonces_.try_emplace(
+      {frame->header.envelope, frame->header.number}, format::frame_id(*frame));
+  verdict_.require(is_new || nonce->second == format::frame_id(*frame), "nonces-are-used-once", [&] {
+    return fmt::format("{} seals two frames with number {}", agent.name, frame->header.number);
+  });
+  for (const format::FrameObject& object : frame->header.objects) {
+    if (object.kind != format::ObjectKind::kList) continue;
+    model_.learn(object.id, object.refs);
+    pending.lists.push_back(object.id);
+  }
+}
+
+void WireChecker::watch_commit(const ClusterAgent& agent, const std::string& bytes,
+                               Pending& pending) {
+  auto manifest = format::parse_manifest(as_bytes(bytes));
+  verdict_.require(manifest.has_value(), "manifests-parse",
+                   [&] { return agent.name + " commits what is no manifest"; });
+  if (!manifest) return;
+  pending.manifest = manifest->id;
+  committing_.insert(agent.entry.id);
+  if (model_.knows(manifest->id)) return;  // sent again, or to a node that missed it
+  const auto running = running_.find(agent.entry.id);
+  const std::size_t prepared = prepared_[manifest->manifest.root].size();
+  verdict_.require(
+      running != running_.end() && prepared >= model_.write_quorum(), "commit-follows-W-prepares",
+      [&] {
+        return fmt::format("{} commits {} after {} nodes said that they are prepared", agent.name,
+                           manifest->id.short_hex(), prepared);
+      });
+  if (running != running_.end()) model_.add(*std::move(manifest), running->second);
+}
+
+void WireChecker::on_arrival(const std::string& node, const Peer& from) {
+  const std::size_t i = index_of(node);
+  const std::size_t count = ++unanswered_[{i, from.connection}];
+  verdict_.require(count <= kMostUnanswered, "a-connection-has-bounded-memory", [&] {
+    return fmt::format("{} lets {} requests of one connection wait", node, count);
+  });
+}
+
+void WireChecker::on_reply(const std::string& node, const Peer& to, const Message& message) {
+  const std::size_t i = index_of(node);
+  if (auto count = unanswered_.find({i, to.connection}); count != unanswered_.end())
+    if (--count->second == 0) unanswered_.erase(count);
+  const bool lies = cluster_.nodes[i]->lies();
+  const auto reply = wire::decode_reply(message.head);
+  verdict_.require(reply.has_value() || lies, "replies-parse",
+                   [&] { return node + " answers with what is no reply"; });
+  if (!reply) return;
+  if (!lies) check_reply_role(to, *reply, message);
+  const auto found = pending_.find({to.connection, reply->id()});
+  if (found == pending_.end()) return;
+  const Pending& pending = found->second;
+  if (reply->has_error()) {
+    if (reply->what_case() == wire::ReplyProto::kGetFrame ||
+        pending.what == Request::kGetFrame || pending.what == Request::kReportDamage)
+      said_.push_back({i, {}, true});
+    return;
+  }
+  if (pending.what == Request::kPrepare && pending.root) prepared_[*pending.root].insert(i);
+  if (pending.what == Request::kCommit && pending.manifest) model_.acknowledge(*pending.manifest, i);
+  const bool changes = pending.what == Request::kCommit || pending.what == Request::kReportDamage ||
+                       pending.what == Request::kVerify;
+  if (changes || !pending.lists.empty()) said_.push_back({i, pending.lists, changes});
+}
+
+// A node that is honest gives nobody more than the role of the key allows.
+void WireChecker::check_reply_role(const Peer& to, const wire::ReplyProto& reply,
+                                   const Message& message) {
+  if (reply.has_error() || to.key == CurveKey{}) return;
+  const ClusterAgent* agent = agent_of(to);
+  const std::string invariant = "replies-keep-to-the-role";
+  verdict_.require(agent != nullptr, invariant, [] { return "a stranger's request succeeds"; });
+  if (agent == nullptr || agent->may(format::kRead)) return;
+  using Reply = wire::ReplyProto;
+  const Reply::WhatCase what = reply.what_case();
+  const bool reads = what == Reply::kLocate || what == Reply::kGetFrame || what == Reply::kVerify ||
+                     what == Reply::kReportDamage;
+  bool foreign = false;
+  for (const auto& entry : reply.list_manifests().manifests()) {
+    const auto manifest = format::parse_manifest(as_bytes(entry.manifest()));
+    foreign = foreign || !manifest || manifest->manifest.agent != agent->entry.id;
+  }
+  const auto vault = what == Reply::kGetCharter
+                         ? format::vault_of(as_bytes(reply.get_charter().record()))
+                         : Result<Bytes>(Bytes());
+  verdict_.require(message.body.empty() && !reads && !foreign && vault && vault->empty(), invariant,
+                   [&] { return agent->name + " may only append, and is given more"; });
+}
+
+}  // namespace holdfast::testing
