@@ -63,7 +63,7 @@ void FaultInjector::after_event() {
       stream.next = event + 1 + stream.random.below(2 * stream.every);
       if (inject(stream)) {
         ++stream.count;
-        scene_.journal.note("fault: {}", name_of(stream.fault));
+        scene_.journal.note("fault: {}{}", name_of(stream.fault), where_);
       }
     }
     soonest_ = std::min(soonest_, stream.next);
@@ -72,6 +72,7 @@ void FaultInjector::after_event() {
 
 bool FaultInjector::inject(Stream& stream) {
   const std::size_t victim = stream.random.below(scene_.cluster.nodes.size());
+  where_ = " on " + node(victim).name();
   switch (stream.fault) {
     case Fault::kLoss:
     case Fault::kRepetition:
@@ -133,10 +134,11 @@ bool FaultInjector::inject_network(Stream& stream) {
   Cluster& cluster = scene_.cluster;
   Random& random = stream.random;
   const std::string& name = node(random.below(cluster.nodes.size())).name();
+  where_ = " at " + name;
   // One agent and one node, or the node and everybody.
   const std::string other =
       random.below(2) == 0 ? "" : cluster.agents[random.below(cluster.agents.size())]->name;
-  const Duration span = draw_span(random, milliseconds(100), hours(2));
+  const Duration span = draw_span(random, milliseconds(100), hours(40));
   switch (stream.fault) {
     case Fault::kSlowLink:
       cluster.network.slow_down(name, draw_span(random, milliseconds(5), seconds(4)));
@@ -258,7 +260,7 @@ bool FaultInjector::inject_disk(Stream& stream, std::size_t i) {
       return true;
     default:
       disk.set_capacity(disk.used_bytes() + random.below(40'000));
-      undo_later(draw_span(random, milliseconds(10), hours(2)),
+      undo_later(draw_span(random, milliseconds(10), hours(40)),
                  [&disk] { disk.set_capacity(std::nullopt); });
       return true;
   }
@@ -271,8 +273,8 @@ void FaultInjector::crash(std::size_t i, CrashKeeps keeps) {
   scene_.wire.process_ended(i);
 }
 
-void FaultInjector::restart_later(std::size_t i) {
-  const Duration span = draw_span(random_, milliseconds(5), hours(3));
+void FaultInjector::restart_later(std::size_t i, Duration most) {
+  const Duration span = draw_span(random_, milliseconds(5), most);
   scene_.cluster.loop.after(ended_ ? milliseconds(1) : span, [this, alive = alive_, i] {
     if (*alive && !node(i).running()) start(i);
   });
@@ -283,6 +285,7 @@ void FaultInjector::start(std::size_t i) {
   const bool started = node(i).start();
   const Status state = started ? scene_.auditor.state(i) : Status(Error(Code::kIo, "not started"));
   if (state || state.error().code() == Code::kNoRepository) {
+    scene_.journal.note("{} runs{}", node(i).name(), state ? "" : ", without the repository");
     failed_starts_.erase(i);
     scene_.auditor.suspect(i, true);
     return;
@@ -373,6 +376,7 @@ bool FaultInjector::inject_process(Stream& stream, std::size_t i) {
 bool FaultInjector::inject_agent(Stream& stream) {
   Random& random = stream.random;
   ClusterAgent& agent = *scene_.cluster.agents[random.below(scene_.cluster.agents.size())];
+  where_ = " on " + agent.name;
   kill_agent_(agent);
   agent.machine.kill();
   agent.disk.crash(static_cast<CrashKeeps>(random.below(3)), random);

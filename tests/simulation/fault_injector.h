@@ -37,7 +37,7 @@ class FaultInjector {
   void end();
   bool ended() const { return ended_; }
   // Brings a node back after a while; for who takes one down on purpose.
-  void restart_later(std::size_t node);
+  void restart_later(std::size_t node, Duration most = std::chrono::hours(60));
   void start(std::size_t node);
   std::map<Fault, std::uint64_t> counts() const;
 
@@ -72,6 +72,7 @@ class FaultInjector {
   std::vector<Stream> streams_;
   std::vector<Stream*> stable_;
   SeededRandom random_;  // for what is not one fault's
+  std::string where_;  // the fault that is being injected strikes
   std::uint64_t next_image_;
   std::uint64_t soonest_ = 0;
   std::map<std::size_t, ClusterNode::Image> images_;

@@ -201,7 +201,8 @@ class VerifyOperation final : public Operation {
   void judge(std::size_t i, const agent::NodeVerdict& said) {
     ClusterNode& node = *scene_.cluster.nodes[i];
     const bool steady = scene_.model.harms(i) == before_[i].harms &&
-                        node.disk().faults() == before_[i].faults && !node.lies();
+                        node.disk().faults() == before_[i].faults && !node.lies() &&
+                        !node.disk().misdirects();
     scene_.journal.note("verification of {}: {}", node.name(), describe(said));
     if (!steady || !said.done || said.failure) return;
     // What was not harmed is not called damaged.
@@ -334,7 +335,7 @@ std::unique_ptr<Operation> draw_reindex(Scene& scene, FaultInjector& faults, Ran
   if (!scene.cluster.nodes[i]->running()) return nullptr;
   scene.cluster.nodes[i]->kill();
   scene.cluster.nodes[i]->lose_index();
-  faults.restart_later(i);
+  faults.restart_later(i, std::chrono::minutes(10));
   return std::make_unique<WaitOperation>(scene, i);
 }
 
