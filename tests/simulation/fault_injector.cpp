@@ -270,6 +270,7 @@ bool FaultInjector::inject_disk(Stream& stream, std::size_t i) {
 
 void FaultInjector::crash(std::size_t i, CrashKeeps keeps) {
   node(i).crash(keeps);
+  if (keeps == CrashKeeps::kSome) scene_.model.tear(i);
   scene_.wire.process_ended(i);
 }
 

@@ -81,14 +81,18 @@ class ReferenceModel {
   // Damage was done that a verification may report, until the disk is replaced.
   bool scarred(std::size_t node) const { return nodes_[node].scarred; }
   void scar(std::size_t node);
-  void heal_scars(std::size_t node) { nodes_[node].scarred = false; }
+  void heal_scars(std::size_t node) { nodes_[node].scarred = nodes_[node].torn = false; }
+  // A crash kept later ones of the bytes that nobody had synced and lost earlier ones: what is left
+  // of them is of no use to anybody, and a verification may say so.
+  void tear(std::size_t node) { nodes_[node].torn = true; }
+  bool torn(std::size_t node) const { return nodes_[node].torn; }
   // Changes with every harm.
   std::uint64_t harms(std::size_t node) const { return nodes_[node].harms; }
   std::uint64_t losses() const { return losses_; }  // of all nodes: wiped, rolled back, liars
 
  private:
   struct NodeTruth {
-    bool doubtful = false, scarred = false;
+    bool doubtful = false, scarred = false, torn = false;
     std::uint64_t harms = 0;
   };
   std::uint32_t write_quorum_;
