@@ -84,7 +84,8 @@ class BackupSession {
  public:
   using Done = std::function<void(Result<BackupReport>)>;
 
-  // References outlive the session. `links` are started, or will be, by the caller, and their
+  // References outlive the session, and it outlives what it gave to the executor, which is drained
+  // before it goes. `links` are started, or will be, by the caller, and their
   // on_change is taken over. `done` is called once from the loop: a report whenever the manifest
   // was accepted by at least W nodes, else an error that names each node's reason.
   BackupSession(EventLoop& loop, Executor& executor, const Clock& clock, Random& random,

@@ -1,5 +1,7 @@
 #include "tests/simulation/cluster.h"
 
+#include <algorithm>
+
 #include "common/base/endian.h"
 
 namespace holdfast::testing {
@@ -119,7 +121,9 @@ std::unique_ptr<CharterRun> Cluster::begin_charters() {
 bool Cluster::finish(const Run& run, const std::function<void()>& during) {
   return loop.run_until([&] {
     if (during) during();
-    return run.done();
+    return run.done() && std::all_of(agents.begin(), agents.end(), [](const auto& agent) {
+             return agent->machine.pending_work() == 0;
+           });
   });
 }
 

@@ -31,16 +31,25 @@ class SimMachine final : public EventLoop, public Executor, public Clock {
     loop_.cancel(timer);
     std::erase_if(held_, [&](const auto& held) { return held.first == timer; });
   }
-  void submit(Task work) override { loop_.submit(wrap(std::move(work))); }
+  void submit(Task work) override {
+    ++pending_work_;
+    loop_.submit(wrap([this, work = std::move(work)]() mutable {
+      --pending_work_;
+      work();
+    }));
+  }
   unsigned concurrency() const override { return 2; }
   Instant now() const override { return loop_.now(); }
   UnixTime wall() const override { return {loop_.wall().nanoseconds + skew_.count()}; }
 
+  // Work given to the executor that it has not begun. What uses it must not go before it is done.
+  std::size_t pending_work() const { return pending_work_; }
   void set_skew(Duration skew) { skew_ = skew; }
   // The process ends between two of its steps.
   void kill() {
     *std::exchange(alive_, std::make_shared<bool>(true)) = false;
     held_.clear();
+    pending_work_ = 0;
     paused_ = false;
   }
   void pause() { paused_ = true; }
@@ -85,6 +94,7 @@ class SimMachine final : public EventLoop, public Executor, public Clock {
   std::function<void()> ran_;
   Duration skew_{0};
   bool paused_ = false;
+  std::size_t pending_work_ = 0;
   std::deque<std::pair<TimerId, Task>> held_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

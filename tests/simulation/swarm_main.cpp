@@ -22,8 +22,9 @@ constexpr std::string_view kUsage = R"(usage: holdfast-sim [OPTION...]
   --seeds N       so many seeds, one after the other (500)
   --hours H       new seeds until so many hours have passed
   --first S       the first seed (1; with HOLDFAST_SEED set, that times 1,000,000)
+  --part I/N      of the seeds every Nth, from the Ith on
   --jobs N        so many at once (one for each core)
-  --replay SEED   one seed, with what happens in it; --trace adds every check's count
+  --replay SEED   one seed, with what happens in it; --trace: with every message, too
   --shrink SEED   finds what of a failing seed's faults and operations the failure needs
   --only F,F...   of the plan's faults just these
   --skip N,N...   without these operations
@@ -35,6 +36,7 @@ struct Options {
   std::uint64_t seeds = 500;
   std::optional<double> hours;
   std::uint64_t first = 1;
+  std::uint64_t part = 1, parts = 1;
   unsigned jobs = std::max(1U, std::thread::hardware_concurrency());
   std::optional<std::uint64_t> replay, shrink;
   std::optional<std::set<Fault>> only;
@@ -89,6 +91,12 @@ Options parse(const std::vector<std::string>& words) {
       options.hours = std::strtod(value.c_str(), nullptr);
     } else if (word == "--first") {
       options.first = to_number(value);
+    } else if (word == "--part") {
+      const std::size_t slash = value.find('/');
+      if (slash == std::string::npos) fail_usage(value + ": not a part of something");
+      options.part = to_number(value.substr(0, slash));
+      options.parts = to_number(value.substr(slash + 1));
+      if (options.part < 1 || options.part > options.parts) fail_usage(value + ": no such part");
     } else if (word == "--jobs") {
       options.jobs = std::max(1U, static_cast<unsigned>(to_number(value)));
     } else if (word == "--replay") {
@@ -196,7 +204,7 @@ int run_seeds(const Options& options) {
   Totals totals;
   const auto work = [&] {
     while (!failed) {
-      const std::uint64_t i = next++;
+      const std::uint64_t i = next++ * options.parts + options.part - 1;
       if (options.hours ? std::chrono::steady_clock::now() >= end : i >= options.seeds) return;
       current_seed = options.first + i;
       const SwarmOutcome outcome = run_swarm(plan_for(current_seed, options));

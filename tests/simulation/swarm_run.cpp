@@ -81,7 +81,9 @@ class SwarmRun {
   void conclude_those_done() {
     std::vector<std::unique_ptr<Operation>> done;
     for (auto& operation : running_)
-      if (operation->done()) done.push_back(std::move(operation));
+      if (operation->done() &&
+          (operation->agent() == nullptr || operation->agent()->machine.pending_work() == 0))
+        done.push_back(std::move(operation));
     std::erase(running_, nullptr);
     for (const auto& operation : done)
       if (!failed()) operation->conclude();
