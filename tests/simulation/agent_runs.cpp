@@ -18,8 +18,7 @@ agent::BackupRequest backup_request(const format::Charter& charter) {
   return request;
 }
 
-std::vector<agent::NodeLink*> pointers(
-    const std::vector<std::unique_ptr<agent::NodeLink>>& links) {
+std::vector<agent::NodeLink*> pointers(const std::vector<std::unique_ptr<agent::NodeLink>>& links) {
   std::vector<agent::NodeLink*> all;
   for (const auto& link : links) all.push_back(link.get());
   return all;
@@ -153,8 +152,7 @@ CallRun::CallRun(RunPorts ports, std::unique_ptr<Dialer> dialer,
 }
 
 CharterRun::CharterRun(RunPorts ports, std::unique_ptr<Dialer> dialer,
-                       std::vector<format::SignedCharter> charters,
-                       const agent::LinkPolicy& policy)
+                       std::vector<format::SignedCharter> charters, const agent::LinkPolicy& policy)
     : Run(ports, std::move(dialer)), charters_(std::move(charters)) {
   const format::Charter& newest = charters_.back().charter;
   connect(newest.nodes, newest.repository(), policy);

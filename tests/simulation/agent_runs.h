@@ -1,6 +1,6 @@
-// What agents do, each from its beginning to its end, as the programs do it: with links of its own to
-// every node. A run never blocks: something steps the loop until done(). Destroying it earlier is
-// what killing the program is.
+// What agents do, each from its beginning to its end, as the programs do it: with links of its own
+// to every node. A run never blocks: something steps the loop until done(). Destroying it earlier
+// is what killing the program is.
 #pragma once
 
 #include <map>

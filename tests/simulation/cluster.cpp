@@ -39,8 +39,7 @@ Cluster::Cluster(std::uint64_t with_seed, std::size_t count, std::uint32_t write
   }
   auto vault = format::seal_vault(secrets_, "passphrase", random, kCost);
   vault_ = *std::move(vault);
-  repository = format::repository_id(
-      crypto::SigningKey(secrets_.admin_seed.clone()).verify_key());
+  repository = format::repository_id(crypto::SigningKey(secrets_.admin_seed.clone()).verify_key());
   auto chunker = content::Chunker::create(secrets_.chunking_key, first.chunking);
   check(chunker.has_value(), "the simulated chunking exists");
 

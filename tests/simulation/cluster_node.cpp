@@ -140,7 +140,8 @@ void ClusterNode::restore(const Image& image, bool with_index) {
 void ClusterNode::on_message(const Peer& peer, Message message) {
   machine_.run([this, peer, message = std::move(message)]() mutable {
     if (!running()) return;
-    if (lies_ && lies_->swallows(message, [&](Message said) { port_.reply(peer, std::move(said)); }))
+    if (lies_ &&
+        lies_->swallows(message, [&](Message said) { port_.reply(peer, std::move(said)); }))
       return;
     network_.note_arrival(name_, peer);
     node_->on_message(peer, std::move(message));

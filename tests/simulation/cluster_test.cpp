@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/simulation/lying_node.h"
 #include "tests/testing/seed.h"
 
 namespace holdfast::testing {
@@ -151,6 +152,95 @@ TEST(Cluster, DamagedNodeIsHealedByTheNextBackup) {
   ASSERT_TRUE(second) << second.error().message();
   EXPECT_EQ(second->committed, 3U);
   expect_restorable(cluster, snapshot, 3);
+}
+
+TEST(Cluster, NodeRolledBackToAnOldImageIsNoticedAndCompletedByTheNextBackup) {
+  Cluster cluster(seed(), 3, 2);
+  change_source(cluster, 30);
+  ASSERT_TRUE(cluster.back_up());
+  ClusterNode& node = *cluster.nodes[1];
+  const ClusterNode::Image image = node.image();
+  change_source(cluster, 30);
+  const auto second = cluster.back_up();
+  ASSERT_TRUE(second) << second.error().message();
+  const Acknowledged snapshot{*second->manifest, cluster.source.contents()};
+
+  for (const bool index_is_of_now : {false, true}) {
+    node.crash(simulation::CrashKeeps::kNothing);
+    node.restore(image, !index_is_of_now);
+    ASSERT_TRUE(node.start());
+    EXPECT_FALSE(cluster.holds(1, snapshot.manifest.id));
+    // What it does not list and others do is said to whoever lists.
+    ClusterAgent& owner = *cluster.agents.front();
+    const ListingRun listing(cluster.ports(owner), cluster.dialer(owner), cluster.charter(),
+                             owner.reader);
+    ASSERT_TRUE(cluster.finish(listing));
+    ASSERT_EQ(listing.list().snapshots.size(), index_is_of_now ? 3U : 2U);
+    EXPECT_EQ(listing.list().snapshots[1].copies.size(), 2U);
+
+    const auto next = cluster.back_up();
+    ASSERT_TRUE(next) << next.error().message();
+    EXPECT_EQ(next->committed, 3U);
+    expect_restorable(cluster, snapshot, 3);
+  }
+}
+
+TEST(Cluster, EmptiedNodeIsFilledByTheNextBackupOnceItHasTheCharter) {
+  Cluster cluster(seed(), 3, 2);
+  change_source(cluster, 30);
+  ASSERT_TRUE(cluster.back_up());
+  ClusterNode& node = *cluster.nodes[2];
+  node.crash(simulation::CrashKeeps::kNothing);
+  node.lose_disk();
+  ASSERT_TRUE(node.start());
+  const auto without = cluster.back_up();
+  ASSERT_TRUE(without) << without.error().message();
+  EXPECT_EQ(without->committed, 2U);
+
+  const auto charters = cluster.begin_charters();
+  ASSERT_TRUE(cluster.finish(*charters));
+  EXPECT_EQ(charters->up_to_date(), 3U);
+  const auto with = cluster.back_up();
+  ASSERT_TRUE(with) << with.error().message();
+  EXPECT_EQ(with->committed, 3U);
+  expect_restorable(cluster, {*with->manifest, cluster.source.contents()}, 3);
+}
+
+TEST(Cluster, NodeThatDropsWhatItAcknowledgesCannotTakeASnapshotFromTheOthers) {
+  Cluster cluster(seed(), 3, 3);
+  cluster.nodes[0]->set_lies(make_lies(Lie::kDropsWhatItAcknowledges, cluster.random));
+  change_source(cluster, 30);
+  const auto report = cluster.back_up();
+  ASSERT_TRUE(report) << report.error().message();
+  EXPECT_FALSE(cluster.holds(0, report->manifest->id));
+  const auto contents = cluster.read(*report->manifest, all_nodes(cluster));
+  ASSERT_TRUE(contents) << contents.error().message();
+  EXPECT_EQ(*contents, cluster.source.contents());
+}
+
+TEST(Cluster, NodeThatDamagesFramesNeverGetsWrongBytesRestored) {
+  Cluster cluster(seed(), 3, 2);
+  change_source(cluster, 30);
+  const auto report = cluster.back_up();
+  ASSERT_TRUE(report) << report.error().message();
+  cluster.nodes[0]->set_lies(make_lies(Lie::kDamagesFrames, cluster.random));
+  cluster.nodes[1]->set_lies(make_lies(Lie::kGarbage, cluster.random));
+  const auto contents = cluster.read(*report->manifest, all_nodes(cluster));
+  ASSERT_TRUE(contents) << contents.error().message();
+  EXPECT_EQ(*contents, cluster.source.contents());
+}
+
+TEST(Cluster, AgentThatLostItsCatalogGoesOnInItsSequence) {
+  Cluster cluster(seed(), 3, 2);
+  change_source(cluster, 30);
+  ASSERT_TRUE(cluster.back_up());
+  cluster.agents.front()->disk.restore(nullptr);
+  change_source(cluster, 5);
+  const auto report = cluster.back_up();
+  ASSERT_TRUE(report) << report.error().message();
+  EXPECT_FALSE(report->had_parent);
+  EXPECT_EQ(report->manifest->manifest.sequence, 2U);
+  EXPECT_EQ(report->committed, 3U);
 }
 
 class ClusterUnderFaults : public ::testing::TestWithParam<std::uint64_t> {};

@@ -291,8 +291,7 @@ void FaultInjector::start(std::size_t i) {
     scene_.auditor.suspect(i, true);
     return;
   }
-  scene_.journal.note("{} cannot open its repository: {}", node(i).name(),
-                      state.error().message());
+  scene_.journal.note("{} cannot open its repository: {}", node(i).name(), state.error().message());
   if (++failed_starts_[i] >= kMostFailedStarts) {
     // Its operator gives up and puts in another disk. Nothing but damage can bring that about.
     scene_.verdict.require(scene_.model.scarred(i), "an-unharmed-disk-opens", [&] {

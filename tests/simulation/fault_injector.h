@@ -72,7 +72,7 @@ class FaultInjector {
   std::vector<Stream> streams_;
   std::vector<Stream*> stable_;
   SeededRandom random_;  // for what is not one fault's
-  std::string where_;  // the fault that is being injected strikes
+  std::string where_;    // the fault that is being injected strikes
   std::uint64_t next_image_;
   std::uint64_t soonest_ = 0;
   std::map<std::size_t, ClusterNode::Image> images_;

@@ -1,5 +1,5 @@
-// What a run says of itself when it is replayed: one line for each thing that matters, with the time
-// that has passed in the simulation. Nothing is made unless somebody reads it.
+// What a run says of itself when it is replayed: one line for each thing that matters, with the
+// time that has passed in the simulation. Nothing is made unless somebody reads it.
 #pragma once
 
 #include <fmt/format.h>

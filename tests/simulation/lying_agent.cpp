@@ -107,8 +107,9 @@ Bytes LyingAgent::frame(const std::vector<ObjectId>& refs) {
 
 void LyingAgent::put_forged_frames() {
   for (int i = 0; i < 8; ++i) {
-    Bytes bytes = frame(i % 2 == 0 ? std::vector<ObjectId>{}
-                                   : std::vector<ObjectId>{drawn_id(random_)});  // refers to nothing
+    Bytes bytes =
+        frame(i % 2 == 0 ? std::vector<ObjectId>{}
+                         : std::vector<ObjectId>{drawn_id(random_)});  // refers to nothing
     if (i % 4 >= 2)
       for (int flips = 0; flips < 3; ++flips)
         bytes[random_.below(bytes.size())] ^= static_cast<Byte>(1 + random_.below(255));

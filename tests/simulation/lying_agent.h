@@ -1,5 +1,5 @@
-// An enrolled agent that lies, and a stranger: what they send to every node in one go. What must come
-// of it is nothing: the checkers look at the replies, the model at everybody else's snapshots.
+// An enrolled agent that lies, and a stranger: what they send to every node in one go. What must
+// come of it is nothing: the checkers look at the replies, the model at everybody else's snapshots.
 #pragma once
 
 #include <string>

@@ -110,7 +110,8 @@ class PresenceLiar final : public Liar {
     if (decoded->what_case() == Reply::kPresent) {
       // Bits beyond the last id stay as they were: they are checked.
       std::string& bits = *decoded->mutable_present()->mutable_bitmap();
-      for (std::size_t i = 0; i + 1 < bits.size(); ++i) bits[i] = static_cast<char>(present_ ? 255 : 0);
+      for (std::size_t i = 0; i + 1 < bits.size(); ++i)
+        bits[i] = static_cast<char>(present_ ? 255 : 0);
       if (!bits.empty() && !present_) bits.back() = 0;
     } else if (decoded->what_case() == Reply::kListManifests) {
       for (auto& entry : *decoded->mutable_list_manifests()->mutable_manifests())

@@ -133,10 +133,9 @@ void NodeAuditor::check_lists(std::size_t node, bool recovered) {
     verdict_.require(manifest.has_value(), "listed-manifests-parse",
                      [&] { return name + " lists what is no manifest"; });
     if (!manifest) continue;
-    verdict_.require(
-        model_.knows(manifest->id) || wire_.distrusts(manifest->manifest.agent),
-        "nothing-listed-that-was-not-committed",
-        [&] { return fmt::format("{} lists {}", name, manifest->id.short_hex()); });
+    verdict_.require(model_.knows(manifest->id) || wire_.distrusts(manifest->manifest.agent),
+                     "nothing-listed-that-was-not-committed",
+                     [&] { return fmt::format("{} lists {}", name, manifest->id.short_hex()); });
     if (!entry.complete()) continue;
     complete.insert(manifest->id);
     roots.push_back(manifest->manifest.root);

@@ -21,7 +21,8 @@ KnownSnapshot* ReferenceModel::find(const ManifestId& id) {
 
 void ReferenceModel::add(format::SignedManifest manifest, std::shared_ptr<const Files> contents) {
   const ManifestId id = manifest.id;
-  if (snapshots_.try_emplace(id, KnownSnapshot{std::move(manifest), std::move(contents), false, {}, {}})
+  if (snapshots_
+          .try_emplace(id, KnownSnapshot{std::move(manifest), std::move(contents), false, {}, {}})
           .second)
     order_.push_back(id);
 }

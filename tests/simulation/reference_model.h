@@ -1,5 +1,5 @@
-// What must be true of a cluster, told apart from how it is done: which snapshots there are and what
-// they hold, who said that it has them, and whom faults have harmed since.
+// What must be true of a cluster, told apart from how it is done: which snapshots there are and
+// what they hold, who said that it has them, and whom faults have harmed since.
 //
 // The fault atlas lives here too: a fault that destroys what is durable is only let through while
 // every snapshot that some node has keeps a good copy elsewhere, and no more than W-1 nodes are

@@ -66,9 +66,7 @@ class SimFileSystem final : public FileSystem {
   // file. `random` chooses it; it must live until then.
   void misdirect_read(Random& random) { misdirected_read_ = &random; }
   void misdirect_write(Random& random) { misdirected_write_ = &random; }
-  bool misdirects() const {
-    return misdirected_read_ != nullptr || misdirected_write_ != nullptr;
-  }
+  bool misdirects() const { return misdirected_read_ != nullptr || misdirected_write_ != nullptr; }
   void clear_faults();
   // While suspended, calls are neither counted nor made to fail: for who looks on from outside.
   void suspend_faults(bool suspended) { suspended_ = suspended; }

@@ -2,8 +2,8 @@
 // with a clock that stands still while anything is to do and jumps to the next timer when nothing
 // is. What a run does depends on its seed alone.
 //
-// trace() is a hash over every event and whatever its users fold in: two runs with the same hash took
-// the same course.
+// trace() is a hash over every event and whatever its users fold in: two runs with the same hash
+// took the same course.
 //
 // Work given to the executor runs at a moment of its own between tasks, in the order of submission;
 // with a seed other than 0, a drawn while later, as on a machine that is busy.

@@ -1,6 +1,6 @@
-// One machine of a simulation: the loop, executor and clock of the process that runs on it, over the
-// SimLoop that all machines share. The process can be killed, so that nothing of it ever runs again,
-// or paused, so that nothing runs until it goes on; and the clock on its wall is its own.
+// One machine of a simulation: the loop, executor and clock of the process that runs on it, over
+// the SimLoop that all machines share. The process can be killed, so that nothing of it ever runs
+// again, or paused, so that nothing runs until it goes on; and the clock on its wall is its own.
 #pragma once
 
 #include <deque>

@@ -20,8 +20,7 @@ std::uint64_t digest(const Message& message) {
 
 class SimNetwork::SimChannel final : public Channel {
  public:
-  SimChannel(SimNetwork& network, std::uint64_t connection)
-      : network_(network), id_(connection) {}
+  SimChannel(SimNetwork& network, std::uint64_t connection) : network_(network), id_(connection) {}
   ~SimChannel() override {
     const auto connection = network_.connections_.extract(id_);
     if (connection.empty()) return;
@@ -66,8 +65,8 @@ void SimNetwork::listen(const std::string& name, MessageHandler* handler) {
 }
 
 bool SimNetwork::is_cut(const std::string& from, const std::string& to) const {
-  return !cuts_.empty() && (cuts_.contains({from, to}) || cuts_.contains({from, ""}) ||
-                            cuts_.contains({"", to}));
+  return !cuts_.empty() &&
+         (cuts_.contains({from, to}) || cuts_.contains({from, ""}) || cuts_.contains({"", to}));
 }
 
 Result<std::unique_ptr<Channel>> SimNetwork::Client::dial(const NodeAddress& address,

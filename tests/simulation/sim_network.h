@@ -1,6 +1,6 @@
 // A network between agents and nodes on one SimLoop: messages are lost, repeated, delayed and so
-// reordered as the seed draws; nodes leave and come back; links are slow, or cut in one direction or
-// both. Who watches sees every message as it is sent.
+// reordered as the seed draws; nodes leave and come back; links are slow, or cut in one direction
+// or both. Who watches sees every message as it is sent.
 #pragma once
 
 #include <map>
@@ -91,8 +91,8 @@ class SimNetwork {
     Dialer::Receive receive;
   };
   bool is_cut(const std::string& from, const std::string& to) const;
-  void carry(const std::string& from, const std::string& to,
-             std::function<void(Message)> deliver, Message message);
+  void carry(const std::string& from, const std::string& to, std::function<void(Message)> deliver,
+             Message message);
 
   SimLoop& loop_;
   Random& random_;

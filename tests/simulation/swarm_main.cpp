@@ -1,5 +1,6 @@
 // The simulator as a program: runs seeds, replays one with its trace, and shrinks one that fails.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -9,7 +10,6 @@
 #include <mutex>
 #include <string>
 #include <thread>
-#include <unistd.h>
 #include <vector>
 
 #include "tests/simulation/swarm_shrinker.h"
@@ -42,6 +42,7 @@ struct Options {
   std::optional<std::set<Fault>> only;
   std::set<std::size_t> skip;
   std::optional<std::size_t> steps;
+  bool trace = false;
 };
 
 [[noreturn]] void fail_usage(const std::string& why) {
@@ -82,7 +83,10 @@ Options parse(const std::vector<std::string>& words) {
       fmt::print("{}", kUsage);
       std::exit(0);
     }
-    if (word == "--trace") continue;
+    if (word == "--trace") {
+      options.trace = true;
+      continue;
+    }
     if (i + 1 == words.size()) fail_usage(word + ": not an option, or its value is missing");
     const std::string& value = words[++i];
     if (word == "--seeds") {
@@ -179,8 +183,8 @@ struct Totals {
   void print() const {
     fmt::print("{} seeds, {} operations, {} snapshots ({} acknowledged)\n", seeds, operations,
                snapshots, acknowledged);
-    fmt::print("{} events, at least {} a seed\n", events, least_events);
-    fmt::print("{:.1f} cluster-years simulated in {:.1f} CPU minutes\n", years, cpu_minutes);
+    fmt::print("{} events, at least {} a seed\n", events, seeds == 0 ? 0 : least_events);
+    fmt::print("{:.2f} cluster-years simulated in {:.2f} CPU minutes\n", years, cpu_minutes);
     print_counts("faults injected", faults);
     print_counts("checks made", checks);
   }
@@ -226,9 +230,9 @@ int run_seeds(const Options& options) {
 
 int replay(std::uint64_t seed, const Options& options) {
   current_seed = seed;
-  const SwarmOutcome outcome = run_swarm(plan_for(seed, options), [](const std::string& line) {
-    fmt::print("{}\n", line);
-  });
+  const SwarmOutcome outcome = run_swarm(
+      plan_for(seed, options), [](const std::string& line) { fmt::print("{}\n", line); },
+      options.trace);
   Totals totals;
   totals.add(outcome);
   totals.cpu_minutes = static_cast<double>(std::clock()) / CLOCKS_PER_SEC / 60;
@@ -241,10 +245,12 @@ int replay(std::uint64_t seed, const Options& options) {
 
 int shrink(std::uint64_t seed, const Options& options) {
   current_seed = seed;
-  const auto shrunk = shrink_plan(plan_for(seed, options), [](const std::string& line) {
-    fmt::print("{}\n", line);
-    std::fflush(stdout);
-  });
+  const auto shrunk = shrink_plan(
+      plan_for(seed, options), [](const SwarmPlan& plan) { return run_swarm(plan); },
+      [](const std::string& line) {
+        fmt::print("{}\n", line);
+        std::fflush(stdout);
+      });
   if (!shrunk) {
     fmt::print("seed {} does not fail\n", seed);
     return 0;

@@ -107,7 +107,8 @@ SwarmPlan draw_plan(std::uint64_t seed) {
   for (std::size_t i = 0; i < kFaultCount; ++i) {
     const bool on = density != 0 && random.below(20) < 3 + density / 2;
     const std::uint64_t pace = 1 + random.below(8);  // 4 is middling
-    if (on) plan.faults[static_cast<Fault>(i)] = std::max<std::uint64_t>(1, kTraits[i].every * pace / 4);
+    if (on)
+      plan.faults[static_cast<Fault>(i)] = std::max<std::uint64_t>(1, kTraits[i].every * pace / 4);
   }
   plan.network = {static_cast<unsigned>(1 + random.below(60)),
                   static_cast<unsigned>(1 + random.below(60)),

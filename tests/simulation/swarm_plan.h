@@ -1,6 +1,6 @@
-// What one seed does: how large its cluster is, which faults it meets and how often. Each seed draws
-// a subset of all faults (swarm testing: Groce et al., ISSTA 2012), since faults that are always on
-// hide what only some of them together bring about.
+// What one seed does: how large its cluster is, which faults it meets and how often. Each seed
+// draws a subset of all faults (swarm testing: Groce et al., ISSTA 2012), since faults that are
+// always on hide what only some of them together bring about.
 #pragma once
 
 #include <map>

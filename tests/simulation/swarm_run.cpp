@@ -20,7 +20,7 @@ constexpr std::size_t kOperationsBetweenAudits = 10;
 
 class SwarmRun {
  public:
-  SwarmRun(const SwarmPlan& plan, Journal::Write write)
+  SwarmRun(const SwarmPlan& plan, Journal::Write write, bool with_messages)
       : plan_(plan),
         cluster_(plan.seed, plan.nodes, plan.write_quorum),
         model_(plan.nodes, plan.write_quorum),
@@ -30,6 +30,7 @@ class SwarmRun {
         scene_{cluster_, model_, wire_, auditor_, verdict_, journal_},
         began_(cluster_.loop.now()),
         faults_(scene_, plan, [this](ClusterAgent& agent) { kill(agent); }) {
+    if (with_messages) wire_.trace_to(&journal_);
     for (std::size_t i = 1; i < plan.agents; ++i)
       cluster_.add_agent("agent" + std::to_string(i),
                          i % 2 == 1 ? format::kAppend : format::kAppend | format::kRead);
@@ -132,8 +133,10 @@ class SwarmRun {
   // Each operation draws from a stream of its own, so that it stays the same whatever others do.
   void perform_drawn() {
     SeededRandom& random =
-        streams_.emplace_back(std::make_unique<SeededRandom>(plan_.seed ^ (number_ + 1) * 0x9E3779B9U))
-            .operator*();
+        streams_
+            .emplace_back(std::make_unique<SeededRandom>(plan_.seed ^ (number_ + 1) * 0x9E3779B9U))
+            .
+            operator*();
     const std::size_t together = random.below(4) == 0 ? 2 : 1;
     for (std::size_t i = 0; i < together && !failed(); ++i) {
       const OperationKind& kind = draw_kind(random);
@@ -162,13 +165,14 @@ class SwarmRun {
         perform(begin_backup(scene_, *agent, &committed));
       if (!failed())
         verdict_.require(committed == plan_.nodes, "all-nodes-become-whole", [&] {
-          return fmt::format("{} backups of {} after the faults stopped, and {} of {} nodes have it",
-                             kBackupsToConverge, agent->name, committed, plan_.nodes);
+          return fmt::format(
+              "{} backups of {} after the faults stopped, and {} of {} nodes have it",
+              kBackupsToConverge, agent->name, committed, plan_.nodes);
         });
     }
     if (failed()) return;
-    verdict_.require(cluster_.loop.now() - began < kMostToConverge, "all-nodes-become-whole-in-time",
-                     [] { return "it took too long"; });
+    verdict_.require(cluster_.loop.now() - began < kMostToConverge,
+                     "all-nodes-become-whole-in-time", [] { return "it took too long"; });
     perform(begin_verification(scene_, true));
     for (std::size_t i = 0; i < plan_.nodes && !failed(); ++i)
       auditor_.audit_fully(i, kRestoresAtTheEnd);
@@ -213,9 +217,9 @@ class SwarmRun {
 
 }  // namespace
 
-SwarmOutcome run_swarm(const SwarmPlan& plan,
-                       const std::function<void(const std::string&)>& write) {
-  return SwarmRun(plan, write).run();
+SwarmOutcome run_swarm(const SwarmPlan& plan, const std::function<void(const std::string&)>& write,
+                       bool with_messages) {
+  return SwarmRun(plan, write, with_messages).run();
 }
 
 }  // namespace holdfast::testing

@@ -28,6 +28,7 @@ struct SwarmOutcome {
 
 // `write` is given the lines of the journal; none: nobody reads it.
 SwarmOutcome run_swarm(const SwarmPlan& plan,
-                       const std::function<void(const std::string&)>& write = {});
+                       const std::function<void(const std::string&)>& write = {},
+                       bool with_messages = false);
 
 }  // namespace holdfast::testing

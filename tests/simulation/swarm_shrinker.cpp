@@ -10,11 +10,13 @@ namespace {
 
 class Shrinker {
  public:
-  Shrinker(SwarmPlan plan, Violation violation, const std::function<void(const std::string&)>& say)
-      : best_{std::move(plan), std::move(violation)}, say_(say) {}
+  Shrinker(SwarmPlan plan, Violation violation,
+           const std::function<SwarmOutcome(const SwarmPlan&)>& run,
+           const std::function<void(const std::string&)>& say)
+      : best_{std::move(plan), std::move(violation)}, run_(run), say_(say) {}
 
   bool try_plan(const SwarmPlan& plan) {
-    const SwarmOutcome outcome = run_swarm(plan);
+    const SwarmOutcome outcome = run_(plan);
     if (!outcome.violation || outcome.violation->invariant != best_.violation.invariant)
       return false;
     best_ = {plan, *outcome.violation};
@@ -51,18 +53,20 @@ class Shrinker {
 
  private:
   ShrunkPlan best_;
+  const std::function<SwarmOutcome(const SwarmPlan&)>& run_;
   const std::function<void(const std::string&)>& say_;
 };
 
 }  // namespace
 
 std::optional<ShrunkPlan> shrink_plan(const SwarmPlan& plan,
+                                      const std::function<SwarmOutcome(const SwarmPlan&)>& run,
                                       const std::function<void(const std::string&)>& say) {
-  const SwarmOutcome first = run_swarm(plan);
+  const SwarmOutcome first = run(plan);
   if (!first.violation) return std::nullopt;
   SwarmPlan shorter = plan;
   shorter.steps = first.failed_at + 1;
-  Shrinker shrinker(plan, *first.violation, say);
+  Shrinker shrinker(plan, *first.violation, run, say);
   if (!shrinker.try_plan(shorter)) return ShrunkPlan{plan, *first.violation};
   shrinker.drop_faults();
   shrinker.drop_operations();

@@ -11,8 +11,9 @@ struct ShrunkPlan {
 };
 
 // Leaves out faults and operations one after the other, and keeps what still breaks the same
-// invariant. nullopt if the plan does not fail at all. `say` is told of each step.
+// invariant when it is `run`. nullopt if the plan does not fail at all. `say` is told of each step.
 std::optional<ShrunkPlan> shrink_plan(const SwarmPlan& plan,
+                                      const std::function<SwarmOutcome(const SwarmPlan&)>& run,
                                       const std::function<void(const std::string&)>& say = {});
 
 }  // namespace holdfast::testing

@@ -9,6 +9,25 @@ namespace {
 
 using Request = wire::RequestProto;
 
+const std::map<int, std::string_view> kRequests = {
+    {Request::WHAT_NOT_SET, "?"},
+    {Request::kHello, "hello"},
+    {Request::kPing, "ping"},
+    {Request::kPresent, "present"},
+    {Request::kPutFrame, "put frame"},
+    {Request::kCommit, "commit"},
+    {Request::kHead, "head"},
+    {Request::kGetCharter, "get charter"},
+    {Request::kPutCharter, "put charter"},
+    {Request::kListManifests, "list manifests"},
+    {Request::kLocate, "locate"},
+    {Request::kGetFrame, "get frame"},
+    {Request::kVerify, "verify"},
+    {Request::kStatus, "status"},
+    {Request::kReportDamage, "report damage"},
+    {Request::kPrepare, "prepare"},
+};
+
 // Requests that arrived and wait for a sync: as many as a connection may have, and one that is
 // being answered.
 constexpr std::size_t kMostUnanswered = repository::GroupCommit::kMaxWaitingPerConnection + 1;
@@ -22,7 +41,6 @@ WireChecker::WireChecker(Cluster& cluster, ReferenceModel& model, Verdict& verdi
 
 void WireChecker::backup_begins(const AgentId& agent, std::shared_ptr<const Files> contents) {
   running_[agent] = std::move(contents);
-  committing_.erase(agent);
 }
 
 void WireChecker::process_ended(std::size_t node) {
@@ -41,9 +59,19 @@ std::size_t WireChecker::index_of(const std::string& node) const {
   return i;
 }
 
-void WireChecker::on_request(const std::string&, const Peer& from, const Message& message) {
+// As in "owner > node2: 3f21 commit".
+void WireChecker::note(const std::string& node, const Peer& peer, std::uint64_t id,
+                       std::string_view what) {
+  if (journal_ == nullptr) return;
+  const ClusterAgent* agent = agent_of(peer);
+  journal_->note("{} {} {:04x} {}", agent != nullptr ? agent->name : "a stranger", node,
+                 id & 0xffff, what);
+}
+
+void WireChecker::on_request(const std::string& node, const Peer& from, const Message& message) {
   const auto request = wire::decode_request(message.head);
   if (!request) return;  // a liar's
+  note("> " + node, from, request->id(), kRequests.at(request->what_case()));
   Pending pending{request->what_case(), {}, {}, {}};
   const ClusterAgent* agent = agent_of(from);
   const bool honest = agent != nullptr && !liars_.contains(agent->entry.id);
@@ -62,11 +90,12 @@ void WireChecker::watch_frame(const ClusterAgent& agent, const SharedBytes& body
   verdict_.require(frame.has_value(), "frames-parse",
                    [&] { return agent.name + " sends what is no frame"; });
   if (!frame) return;
-  const auto [nonce, is_new] = nonces_.try_emplace(
-      {frame->header.envelope, frame->header.number}, format::frame_id(*frame));
-  verdict_.require(is_new || nonce->second == format::frame_id(*frame), "nonces-are-used-once", [&] {
-    return fmt::format("{} seals two frames with number {}", agent.name, frame->header.number);
-  });
+  const auto [nonce, is_new] =
+      nonces_.try_emplace({frame->header.envelope, frame->header.number}, format::frame_id(*frame));
+  verdict_.require(
+      is_new || nonce->second == format::frame_id(*frame), "nonces-are-used-once", [&] {
+        return fmt::format("{} seals two frames with number {}", agent.name, frame->header.number);
+      });
   for (const format::FrameObject& object : frame->header.objects) {
     if (object.kind != format::ObjectKind::kList) continue;
     model_.learn(object.id, object.refs);
@@ -81,16 +110,14 @@ void WireChecker::watch_commit(const ClusterAgent& agent, const std::string& byt
                    [&] { return agent.name + " commits what is no manifest"; });
   if (!manifest) return;
   pending.manifest = manifest->id;
-  committing_.insert(agent.entry.id);
   if (model_.knows(manifest->id)) return;  // sent again, or to a node that missed it
   const auto running = running_.find(agent.entry.id);
   const std::size_t prepared = prepared_[manifest->manifest.root].size();
-  verdict_.require(
-      running != running_.end() && prepared >= model_.write_quorum(), "commit-follows-W-prepares",
-      [&] {
-        return fmt::format("{} commits {} after {} nodes said that they are prepared", agent.name,
-                           manifest->id.short_hex(), prepared);
-      });
+  verdict_.require(running != running_.end() && prepared >= model_.write_quorum(),
+                   "commit-follows-W-prepares", [&] {
+                     return fmt::format("{} commits {} after {} nodes said that they are prepared",
+                                        agent.name, manifest->id.short_hex(), prepared);
+                   });
   if (running != running_.end()) model_.add(*std::move(manifest), running->second);
 }
 
@@ -111,18 +138,21 @@ void WireChecker::on_reply(const std::string& node, const Peer& to, const Messag
   verdict_.require(reply.has_value() || lies, "replies-parse",
                    [&] { return node + " answers with what is no reply"; });
   if (!reply) return;
+  note("< " + node, to, reply->id(),
+       reply->has_error() ? wire::error_of(*reply).message() : std::string("done"));
   if (!lies) check_reply_role(to, *reply, message);
   const auto found = pending_.find({to.connection, reply->id()});
   if (found == pending_.end()) return;
   const Pending& pending = found->second;
   if (reply->has_error()) {
-    if (reply->what_case() == wire::ReplyProto::kGetFrame ||
-        pending.what == Request::kGetFrame || pending.what == Request::kReportDamage)
+    if (reply->what_case() == wire::ReplyProto::kGetFrame || pending.what == Request::kGetFrame ||
+        pending.what == Request::kReportDamage)
       said_.push_back({i, {}, true});
     return;
   }
   if (pending.what == Request::kPrepare && pending.root) prepared_[*pending.root].insert(i);
-  if (pending.what == Request::kCommit && pending.manifest) model_.acknowledge(*pending.manifest, i);
+  if (pending.what == Request::kCommit && pending.manifest)
+    model_.acknowledge(*pending.manifest, i);
   const bool changes = pending.what == Request::kCommit || pending.what == Request::kReportDamage ||
                        pending.what == Request::kVerify;
   if (changes || !pending.lists.empty()) said_.push_back({i, pending.lists, changes});

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "tests/simulation/cluster.h"
+#include "tests/simulation/journal.h"
 #include "tests/simulation/reference_model.h"
 
 namespace holdfast::testing {
@@ -33,7 +34,8 @@ class WireChecker final : public NetworkWatcher {
   bool distrusts(const AgentId& agent) const { return liars_.contains(agent); }
   // A node's process ended: nothing is unanswered any more.
   void process_ended(std::size_t node);
-  bool commit_was_sent(const AgentId& agent) const { return committing_.contains(agent); }
+  // Notes every message from now on; null: none.
+  void trace_to(Journal* journal) { journal_ = journal; }
 
   std::deque<Said> take_said() { return std::exchange(said_, {}); }
 
@@ -52,13 +54,15 @@ class WireChecker final : public NetworkWatcher {
   std::size_t index_of(const std::string& node) const;
   void watch_frame(const ClusterAgent& agent, const SharedBytes& body, Pending& pending);
   void watch_commit(const ClusterAgent& agent, const std::string& bytes, Pending& pending);
+  void note(const std::string& node, const Peer& peer, std::uint64_t id, std::string_view what);
   void check_reply_role(const Peer& to, const wire::ReplyProto& reply, const Message& message);
 
   Cluster& cluster_;
   ReferenceModel& model_;
   Verdict& verdict_;
   std::map<AgentId, std::shared_ptr<const Files>> running_;
-  std::set<AgentId> committing_, liars_;
+  std::set<AgentId> liars_;
+  Journal* journal_ = nullptr;
   std::map<std::pair<std::uint64_t, std::uint64_t>, Pending> pending_;  // by connection and id
   std::map<std::pair<std::size_t, std::uint64_t>, std::size_t> unanswered_;
   std::map<ObjectId, std::set<std::size_t>> prepared_;  // by root

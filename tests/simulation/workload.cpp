@@ -35,12 +35,11 @@ class BackupOperation final : public Operation {
                         result->committed);
     KnownSnapshot* snapshot = scene_.model.find(result->manifest->id);
     const std::size_t acks = snapshot == nullptr ? 0 : snapshot->acks.size();
-    scene_.verdict.require(acks >= scene_.model.write_quorum(), "success-takes-W-acknowledgements",
-                           [&] {
-                             return fmt::format("{} reports {} with {} of {} acknowledgements",
-                                                agent()->name, result->manifest->id.short_hex(),
-                                                acks, scene_.model.write_quorum());
-                           });
+    scene_.verdict.require(
+        acks >= scene_.model.write_quorum(), "success-takes-W-acknowledgements", [&] {
+          return fmt::format("{} reports {} with {} of {} acknowledgements", agent()->name,
+                             result->manifest->id.short_hex(), acks, scene_.model.write_quorum());
+        });
     if (snapshot == nullptr) return;
     scene_.verdict.require(!snapshot->good.empty(), "acknowledged-is-never-lost", [&] {
       return snapshot->manifest.id.short_hex() + " is acknowledged and no node has it";
@@ -89,12 +88,11 @@ class RestoreOperation final : public Operation {
   void conclude() override {
     const KnownSnapshot& snapshot = *scene_.model.find(run_->snapshot().id);
     scene_.auditor.compare(run_->files(), snapshot, agent()->name);
-    scene_.verdict.require(
-        !run_->outcome() || run_->files().size() == snapshot.contents->size(),
-        "a-restore-says-what-is-missing", [&] {
-          return fmt::format("{} files of {} came and nothing was said", run_->files().size(),
-                             snapshot.contents->size());
-        });
+    scene_.verdict.require(!run_->outcome() || run_->files().size() == snapshot.contents->size(),
+                           "a-restore-says-what-is-missing", [&] {
+                             return fmt::format("{} files of {} came and nothing was said",
+                                                run_->files().size(), snapshot.contents->size());
+                           });
     scene_.journal.note("restore of {} by {}: {}", snapshot.manifest.id.short_hex(), agent()->name,
                         run_->outcome() ? "all" : run_->outcome().error().message());
   }
@@ -161,9 +159,9 @@ class ListingOperation final : public Operation {
     });
     const bool all_answer = list.unreachable.empty() && losses_ == 0;
     for (const agent::SnapshotWarning& warning : list.warnings)
-      scene_.verdict.require(!(all_answer && scene_.model.losses() == 0 && warning.kind == Kind::kForged),
-                             "no-false-alarm",
-                             [&] { return "without any lie: " + warning.message; });
+      scene_.verdict.require(
+          !(all_answer && scene_.model.losses() == 0 && warning.kind == Kind::kForged),
+          "no-false-alarm", [&] { return "without any lie: " + warning.message; });
   }
 
   Scene& scene_;
@@ -207,8 +205,9 @@ class VerifyOperation final : public Operation {
     if (!steady || !said.done || said.failure) return;
     // What was not harmed is not called damaged.
     if (!scene_.model.scarred(i) && !scene_.model.torn(i))
-      scene_.verdict.require(said.problems.empty() && said.finding_count == 0, "no-false-alarm",
-                             [&] { return node.name() + " is whole, and it says: " + describe(said); });
+      scene_.verdict.require(
+          said.problems.empty() && said.finding_count == 0, "no-false-alarm",
+          [&] { return node.name() + " is whole, and it says: " + describe(said); });
     if (!run_->reads_data()) return;
     // It has read all of its bytes: what it lists from now on is there.
     scene_.model.trust(i);
@@ -216,8 +215,8 @@ class VerifyOperation final : public Operation {
     if (said.is_clean()) expect_clean(i);
   }
 
-  // Zero false "clean": snapshots that the node calls complete are restored from it alone; of a disk
-  // that was never damaged, one.
+  // Zero false "clean": snapshots that the node calls complete are restored from it alone; of a
+  // disk that was never damaged, one.
   void expect_clean(std::size_t i) {
     std::size_t most = scene_.model.scarred(i) ? 10 : 1;
     for (const auto& [id, snapshot] : scene_.model.snapshots()) {
@@ -260,8 +259,8 @@ class StatusOperation final : public Operation {
   StatusOperation(Scene& scene, ClusterAgent& agent)
       : Operation(&agent),
         scene_(scene),
-        run_(scene.cluster.ports(agent), scene.cluster.dialer(agent),
-             scene.cluster.charter().nodes, scene.cluster.repository, [](std::size_t) {
+        run_(scene.cluster.ports(agent), scene.cluster.dialer(agent), scene.cluster.charter().nodes,
+             scene.cluster.repository, [](std::size_t) {
                wire::RequestProto request;
                request.mutable_status();
                return std::optional(std::move(request));
@@ -373,14 +372,10 @@ std::unique_ptr<Operation> draw_attack(Scene& scene, FaultInjector&, Random& ran
 
 const std::vector<OperationKind>& operation_kinds() {
   static const std::vector<OperationKind> kinds = {
-      {"backup", 12, draw_backup},
-      {"restore", 4, draw_restore},
-      {"list", 2, draw_listing},
-      {"verify", 2, draw_verification},
-      {"status", 1, draw_status},
-      {"bring charters", 2, draw_charters},
-      {"add an agent", 1, draw_new_agent},
-      {"reindex", 1, draw_reindex},
+      {"backup", 12, draw_backup},         {"restore", 4, draw_restore},
+      {"list", 2, draw_listing},           {"verify", 2, draw_verification},
+      {"status", 1, draw_status},          {"bring charters", 2, draw_charters},
+      {"add an agent", 1, draw_new_agent}, {"reindex", 1, draw_reindex},
       {"attack", 3, draw_attack},
   };
   return kinds;
