@@ -66,7 +66,9 @@ void HostedRepository::receive_commit(const Asker& asker, const wire::CommitRequ
   wire::ReplyProto reply;
   const auto place = snapshots_.find(manifest->id);
   reply.mutable_commit()->set_already(place.has_value());
-  if (place && snapshots_.is_durable(*place)) return answer.succeed(std::move(reply));
+  // The manifest may be durable for long while what it needs was lost and came again just now.
+  if (place && snapshots_.is_durable(*place) && store().unsynced_bytes() == 0)
+    return answer.succeed(std::move(reply));
   if (!place) {
     try_to_write_again();
     const Status appended =

@@ -243,6 +243,52 @@ TEST(Cluster, AgentThatLostItsCatalogGoesOnInItsSequence) {
   EXPECT_EQ(report->committed, 3U);
 }
 
+// Keeps the frames that go to one node.
+class FrameKeeper final : public NetworkWatcher {
+ public:
+  FrameKeeper(Cluster& cluster, std::string node) : cluster_(cluster), node_(std::move(node)) {
+    cluster_.network.watch(this);
+  }
+  ~FrameKeeper() override { cluster_.network.watch(nullptr); }
+  void on_request(const std::string& node, const Peer&, const Message& message) override {
+    if (node == node_ && !message.body.empty()) frames_.push_back(message);
+  }
+  void on_arrival(const std::string&, const Peer&) override {}
+  void on_reply(const std::string&, const Peer&, const Message&) override {}
+  const std::vector<Message>& frames() const { return frames_; }
+
+ private:
+  Cluster& cluster_;
+  const std::string node_;
+  std::vector<Message> frames_;
+};
+
+TEST(Cluster, CommitOfAHealedSnapshotWasAcknowledgedBeforeItsBytesWereSynced) {
+  Cluster cluster(seed(), 1, 1);
+  ClusterNode& node = *cluster.nodes[0];
+  change_source(cluster, 30);
+  const FrameKeeper keeper(cluster, node.name());
+  const auto report = cluster.back_up();
+  ASSERT_TRUE(report) << report.error().message();
+  const std::string segment = node.segments(cluster.repository).front();
+  for (std::uint64_t part = 2; part < 9; ++part)
+    node.disk().flip_bit(segment, node.disk().size_of(segment) * part / 10, 3);
+  ASSERT_FALSE(cluster.read(*report->manifest, {0}));
+  ASSERT_FALSE(cluster.holds(0, report->manifest->id));
+
+  // The frames come again, and with them all that the snapshot needs; nothing syncs them.
+  for (const Message& frame : keeper.frames()) ASSERT_TRUE(node.ask(frame));
+  ASSERT_TRUE(cluster.holds(0, report->manifest->id));
+  wire::RequestProto commit;
+  commit.set_id(77);
+  commit.set_repository(cluster.repository.str());
+  commit.mutable_commit()->set_manifest(to_string(report->manifest->bytes));
+  const bool acknowledged = node.ask(wire::encode(commit)).has_value();
+  node.crash(simulation::CrashKeeps::kNothing);
+  ASSERT_TRUE(node.start());
+  EXPECT_TRUE(!acknowledged || cluster.holds(0, report->manifest->id));
+}
+
 class ClusterUnderFaults : public ::testing::TestWithParam<std::uint64_t> {};
 
 // Messages are lost, repeated and reordered; nodes crash and lose what they had not synced.

@@ -190,6 +190,58 @@ TEST_F(SimFileSystemTest, ACrashReleasesLocksAndClosesFiles) {
   EXPECT_EQ(code_of(files_.lock("/lock")), Code::kConflict);
 }
 
+TEST(SimFileSystem, ImageHoldsWhatWasSyncedAndTakesThePlaceOfTheDevice) {
+  SimFileSystem files;
+  {
+    auto file = files.open("/kept", OpenMode::kCreateNew);
+    ASSERT_TRUE(file);
+    ASSERT_TRUE((*file)->write_at(0, {as_bytes("synced")}));
+    ASSERT_TRUE((*file)->sync_data());
+    ASSERT_TRUE(files.sync_directory("/"));
+    ASSERT_TRUE((*file)->write_at(0, {as_bytes("NEWER!")}));
+  }
+  const SimFileSystem::Image image = files.image();
+  ASSERT_TRUE(files.remove("/kept"));
+  files.restore(image);
+  EXPECT_EQ(as_text(*read_file(files, "/kept", 100)), "synced");
+  EXPECT_EQ(files.used_bytes(), 6U);
+  files.restore(nullptr);
+  EXPECT_FALSE(*files.exists("/kept"));
+  EXPECT_EQ(files.used_bytes(), 0U);
+}
+
+TEST(SimFileSystem, MisdirectedReadGivesAnotherPlaceOnceAndHarmsNothing) {
+  SimFileSystem files;
+  holdfast::testing::SeededRandom random(5);
+  auto file = files.open("/file", OpenMode::kCreateNew);
+  ASSERT_TRUE(file);
+  Bytes content(64 * 512);
+  for (std::size_t i = 0; i < content.size(); ++i) content[i] = static_cast<Byte>(i / 512);
+  ASSERT_TRUE((*file)->write_at(0, {content}));
+  files.misdirect_read(random);
+  Bytes sector(512);
+  ASSERT_TRUE((*file)->read_at(0, sector));
+  EXPECT_NE(sector[0], 0);
+  EXPECT_EQ(files.faults(), 1U);
+  ASSERT_TRUE((*file)->read_at(0, sector));
+  EXPECT_EQ(sector[0], 0);
+}
+
+TEST(SimFileSystem, MisdirectedWriteGoesElsewhereAndLeavesTheFileAsLong) {
+  SimFileSystem files;
+  holdfast::testing::SeededRandom random(5);
+  auto file = files.open("/file", OpenMode::kCreateNew);
+  ASSERT_TRUE(file);
+  ASSERT_TRUE((*file)->write_at(0, {Bytes(64 * 512, 1)}));
+  files.misdirect_write(random);
+  ASSERT_TRUE((*file)->write_at(64 * 512, {Bytes(512, 2)}));
+  EXPECT_EQ(*(*file)->size(), 65U * 512);
+  Bytes content(65 * 512);
+  ASSERT_TRUE((*file)->read_at(0, content));
+  EXPECT_EQ(content.back(), 0);
+  EXPECT_EQ(std::count(content.begin(), content.end(), Byte{2}), 512);
+}
+
 }  // namespace
 }  // namespace simulation
 }  // namespace holdfast
