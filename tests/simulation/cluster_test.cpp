@@ -243,6 +243,31 @@ TEST(Cluster, AgentThatLostItsCatalogGoesOnInItsSequence) {
   EXPECT_EQ(report->committed, 3U);
 }
 
+// W is a number of copies, not a vote: with W = 1 an agent that lost its catalog and reaches just
+// the node that missed its last snapshot takes that one's number again.
+TEST(Cluster, AgentWhoseNodesHaveTwoSnapshotsOfOneNumberReachesBothAgain) {
+  Cluster cluster(seed(), 2, 1);
+  std::vector<Acknowledged> forks;
+  for (const std::size_t down : {1, 0}) {
+    cluster.nodes[down]->crash(simulation::CrashKeeps::kNothing);
+    change_source(cluster, 10);
+    const auto report = cluster.back_up();
+    ASSERT_TRUE(report) << report.error().message();
+    EXPECT_EQ(report->manifest->manifest.sequence, 1U);
+    forks.push_back({*report->manifest, cluster.source.contents()});
+    cluster.agents.front()->disk.restore(nullptr);
+    ASSERT_TRUE(cluster.nodes[down]->start());
+  }
+  const auto joined = cluster.back_up();
+  ASSERT_TRUE(joined) << joined.error().message();
+  EXPECT_EQ(joined->committed, 2U);
+  expect_restorable(cluster, {*joined->manifest, cluster.source.contents()}, 2);
+  for (const Acknowledged& fork : forks) expect_restorable(cluster, fork, 1);
+  const auto next = cluster.back_up();
+  ASSERT_TRUE(next) << next.error().message();
+  EXPECT_EQ(next->committed, 2U);
+}
+
 // Keeps the frames that go to one node.
 class FrameKeeper final : public NetworkWatcher {
  public:

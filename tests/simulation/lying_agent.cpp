@@ -3,6 +3,7 @@
 #include "tests/simulation/lying_agent.h"
 
 #include "common/format/frame_sealer.h"
+#include "tests/testing/test_repository.h"
 
 namespace holdfast::testing {
 namespace {
@@ -17,8 +18,9 @@ ObjectId drawn_id(Random& random) {
 
 }  // namespace
 
-LyingAgent::LyingAgent(Cluster& cluster, ClusterAgent& agent, Random& random)
+LyingAgent::LyingAgent(Cluster& cluster, WireChecker& wire, ClusterAgent& agent, Random& random)
     : cluster_(cluster),
+      wire_(wire),
       agent_(agent),
       random_(random),
       next_id_(random.uint64() >> 1),
@@ -53,11 +55,17 @@ std::string LyingAgent::attack() {
   }
 }
 
-void LyingAgent::send(wire::RequestProto request, SharedBytes body) {
-  request.set_id(next_id_++);
+std::uint64_t LyingAgent::send(wire::RequestProto request, SharedBytes body) {
+  const std::uint64_t id = next_id_++;
+  request.set_id(id);
   if (request.repository().empty()) request.set_repository(cluster_.repository.str());
   const Message message = wire::encode(request, body);
   for (const auto& channel : channels_) channel->send(message);
+  return id;
+}
+
+void LyingAgent::forge(wire::RequestProto request, SharedBytes body) {
+  wire_.expect_refusal(send(std::move(request), std::move(body)));
 }
 
 // More than a connection may have unanswered.
@@ -69,7 +77,7 @@ void LyingAgent::flood() {
       request.mutable_prepare()->set_root(drawn_id(random_).str());
     else
       request.mutable_commit()->set_manifest(to_string(valid.bytes));
-    send(std::move(request));
+    forge(std::move(request));
   }
 }
 
@@ -87,9 +95,9 @@ void LyingAgent::send_garbage() {
   }
   wire::RequestProto request;
   request.mutable_present()->set_ids(std::string(33, 'x'));
-  send(request);
+  forge(request);
   request.set_repository("short");
-  send(std::move(request));
+  forge(std::move(request));
 }
 
 Bytes LyingAgent::frame(const std::vector<ObjectId>& refs) {
@@ -106,17 +114,26 @@ Bytes LyingAgent::frame(const std::vector<ObjectId>& refs) {
 }
 
 void LyingAgent::put_forged_frames() {
-  for (int i = 0; i < 8; ++i) {
-    Bytes bytes =
-        frame(i % 2 == 0 ? std::vector<ObjectId>{}
-                         : std::vector<ObjectId>{drawn_id(random_)});  // refers to nothing
-    if (i % 4 >= 2)
-      for (int flips = 0; flips < 3; ++flips)
-        bytes[random_.below(bytes.size())] ^= static_cast<Byte>(1 + random_.below(255));
-    wire::RequestProto request;
-    request.mutable_put_frame();
-    send(std::move(request), SharedBytes(Buffer::copy_of(bytes)));
+  wire::RequestProto request;
+  request.mutable_put_frame();
+  const auto put = [&](const Bytes& bytes, bool forged) {
+    SharedBytes body(Buffer::copy_of(bytes));
+    if (forged)
+      forge(request, std::move(body));
+    else
+      send(request, std::move(body));
+  };
+  put(frame({}), false);  // random bytes under a random id, which nobody can tell from an object
+  put(frame({drawn_id(random_)}), true);  // refers to nothing
+  for (int i = 0; i < 3; ++i) {
+    Bytes damaged = frame({});
+    damaged[random_.below(damaged.size())] ^= static_cast<Byte>(1 + random_.below(255));
+    put(damaged, true);
   }
+  // Checksum and signature fit, but somebody else signed it.
+  Bytes unsigned_frame = frame({});
+  make_good(unsigned_frame, crypto::SigningKey::generate(random_));
+  put(unsigned_frame, true);
 }
 
 format::SignedManifest LyingAgent::manifest(std::uint64_t sequence) {
@@ -143,12 +160,12 @@ void LyingAgent::commit_forged_manifests() {
     format::SignedManifest forged = manifest(std::max<std::uint64_t>(1, sequence));
     wire::RequestProto request;
     request.mutable_commit()->set_manifest(to_string(forged.bytes));
-    send(request);
+    forge(request);
     // The owner's name over its own signature.
     forged.manifest.agent = cluster_.agents.front()->entry.id;
     forged = format::sign_again(std::move(forged.manifest), agent_.writer->signing_key);
     request.mutable_commit()->set_manifest(to_string(forged.bytes));
-    send(std::move(request));
+    forge(std::move(request));
   }
 }
 
@@ -159,17 +176,17 @@ void LyingAgent::ask_for_content() {
   request.mutable_get_charter();
   send(request);
   request.mutable_head()->set_agent(cluster_.agents.front()->entry.id.str());
-  send(request);
+  forge(request);
   request.mutable_locate()->set_ids(drawn_id(random_).str());
-  send(request);
+  forge(request);
   request.mutable_get_frame()->set_id(drawn_id(random_).str());
-  send(request);
+  forge(request);
   request.mutable_verify()->set_run(random_.uint64());
-  send(request);
+  forge(request);
   request.mutable_report_damage()->set_id(drawn_id(random_).str());
-  send(request);
+  forge(request);
   request.mutable_put_charter()->set_record(to_string(cluster_.charters().front().record));
-  send(std::move(request));
+  forge(std::move(request));
 }
 
 }  // namespace holdfast::testing

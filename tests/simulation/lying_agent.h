@@ -5,18 +5,21 @@
 #include <string>
 
 #include "tests/simulation/cluster.h"
+#include "tests/simulation/wire_checker.h"
 
 namespace holdfast::testing {
 
 class LyingAgent {
  public:
-  // `agent` is enrolled; what it signs is its own. Victims are whom it tries to speak for.
-  LyingAgent(Cluster& cluster, ClusterAgent& agent, Random& random);
+  // `agent` is enrolled; `wire` is told what nobody may accept.
+  LyingAgent(Cluster& cluster, WireChecker& wire, ClusterAgent& agent, Random& random);
   // Sends one kind of attack, drawn; returns what it was.
   std::string attack();
 
  private:
-  void send(wire::RequestProto request, SharedBytes body = {});
+  std::uint64_t send(wire::RequestProto request, SharedBytes body = {});
+  // The same with what must be refused.
+  void forge(wire::RequestProto request, SharedBytes body = {});
   void flood();
   void send_garbage();
   void put_forged_frames();
@@ -26,6 +29,7 @@ class LyingAgent {
   format::SignedManifest manifest(std::uint64_t sequence);
 
   Cluster& cluster_;
+  WireChecker& wire_;
   ClusterAgent& agent_;
   Random& random_;
   std::vector<std::unique_ptr<Dialer>> dialers_;

@@ -75,9 +75,8 @@ std::vector<bool> NodeAuditor::present(std::size_t node, const std::vector<Objec
 }
 
 bool NodeAuditor::answers(std::size_t node) const {
-  const ClusterNode& one = *cluster_.nodes[node];
-  return one.running() && !const_cast<ClusterNode&>(one).machine().paused() &&
-         !const_cast<ClusterNode&>(one).disk().stopped();
+  ClusterNode& one = *cluster_.nodes[node];
+  return one.running() && !one.machine().paused() && !one.disk().stopped();
 }
 
 void NodeAuditor::after_event() {

@@ -32,6 +32,8 @@ class WireChecker final : public NetworkWatcher {
   // Who must not be held to anything: an enrolled agent that lies.
   void distrust(const AgentId& agent) { liars_.insert(agent); }
   bool distrusts(const AgentId& agent) const { return liars_.contains(agent); }
+  // An honest node answers the request with this id with an error, whoever sends it.
+  void expect_refusal(std::uint64_t id) { forged_.insert(id); }
   // A node's process ended: nothing is unanswered any more.
   void process_ended(std::size_t node);
   // Notes every message from now on; null: none.
@@ -62,6 +64,7 @@ class WireChecker final : public NetworkWatcher {
   Verdict& verdict_;
   std::map<AgentId, std::shared_ptr<const Files>> running_;
   std::set<AgentId> liars_;
+  std::set<std::uint64_t> forged_;
   Journal* journal_ = nullptr;
   std::map<std::pair<std::uint64_t, std::uint64_t>, Pending> pending_;  // by connection and id
   std::map<std::pair<std::size_t, std::uint64_t>, std::size_t> unanswered_;

@@ -347,7 +347,7 @@ std::unique_ptr<Operation> draw_reindex(Scene& scene, FaultInjector& faults, Ran
 class AttackOperation final : public Operation {
  public:
   AttackOperation(Scene& scene, ClusterAgent& agent, Random& random)
-      : Operation(&agent), liar_(scene.cluster, agent, random) {
+      : Operation(&agent), liar_(scene.cluster, scene.wire, agent, random) {
     scene.journal.note("{} attacks: {}", agent.name, liar_.attack());
     // Long enough for all of it to arrive and be answered.
     timer_ = agent.machine.after(std::chrono::seconds(20), [this] { done_ = true; });
