@@ -13,7 +13,7 @@ import re
 DECLARED = re.compile(
     r"^(?:template\s*<.*>\s*)?"
     r"(?:(?:class|struct|union|enum(?:\s+class)?|#\s*define)\s+(\w+)|using\s+(\w+)\s*="
-    r"|(?!return\b|else\b|namespace\b|using\b|case\b|if\b|for\b|while\b|extern\b|friend\b|public\b)"
+    r"|(?!(?:return|else|namespace|using|case|if|for|while|extern|friend|public)\b)"
     r"[A-Za-z_][\w:<>,&*\s\[\]]*?[\s&*>](\w+)\s*(?:\(|\[|=|\{|;))", re.MULTILINE)
 # TEST(Store, Reads) is a class of both names; as words of one file they belong to that suite.
 TESTED = re.compile(r"^(?:TEST|TEST_F|TEST_P|RC_GTEST_PROP)\(\s*(\w+),\s*(\w+)", re.MULTILINE)
@@ -26,7 +26,7 @@ def declared_names(text):
 
 
 def join(files, most):
-    """Lists of at most `most` paths. `files` gives (path, text, what must be equal within a list)."""
+    """Lists of at most `most` paths. `files` gives (path, text, what a list has in common)."""
     done, open_units = [], collections.defaultdict(list)
     for path, text, kind in files:
         names = declared_names(text)
