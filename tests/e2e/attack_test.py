@@ -1,6 +1,9 @@
-"""Somebody with an enrolled key attacks all nodes while a backup and a restore run: connections that
-stop in their handshake, messages of parts without end, garbage whose replies are never read. The
-work is done all the same, and the nodes neither grow nor spin nor die, even with few descriptors."""
+"""Somebody with an enrolled key attacks all nodes while a backup and a restore run.
+
+Connections stop in their handshake, messages have parts without end, garbage is sent whose replies
+are never read. The work is done all the same, and the nodes neither grow nor spin nor die, even
+with few descriptors.
+"""
 
 import os
 import pathlib
@@ -50,7 +53,7 @@ for node, memory_before in zip(nodes, before):
     expect(grown < MOST_GROWTH, f"node {node.name} grew by {grown >> 20} MiB")
 run("backup", "-r", "owner", source)
 run("verify", "-r", "owner", "--read-data")
-# Nothing is left to do: a node that still uses the processor spins. Half a second of it is measured.
+# Nothing is left to do: a node that still uses the processor spins. Half a second is measured.
 used = [processor_seconds(node.process) for node in nodes]
 time.sleep(0.5)
 for node, seconds in zip(nodes, used):

@@ -12,9 +12,8 @@
 #include "common/format/credential.h"
 #include "tests/unit/common/posix/raw_peer.h"
 
+namespace holdfast {
 namespace {
-
-using namespace holdfast;
 
 constexpr std::size_t kConnections = 300;
 const Reporter kNobody(STDERR_FILENO);
@@ -26,12 +25,13 @@ const Reporter kNobody(STDERR_FILENO);
   std::deque<Descriptor> open;
   for (unsigned turn = 0;; ++turn) {
     Descriptor next = connect_raw(port);
-    if (next) {
+    const bool connected = static_cast<bool>(next);
+    if (connected) {
       const ByteView whole = greeting;
       send_raw(next, turn % 3 == 0 ? whole.first(10) : turn % 3 == 1 ? whole : ByteView(garbage));
       open.push_back(std::move(next));
     }
-    if (!next || open.size() > kConnections) open.pop_front();
+    if (!open.empty() && (!connected || open.size() > kConnections)) open.pop_front();
     if (turn % 64 == 0) std::this_thread::yield();
   }
 }
@@ -52,11 +52,9 @@ const Reporter kNobody(STDERR_FILENO);
   }
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  if (argc != 2) return 2;
-  std::ifstream file(argv[1]);
+// Returns only if the credential cannot be read: whoever started the attack ends it.
+int attack(const char* credential_path) {
+  std::ifstream file(credential_path);
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   const auto credential = format::parse_credential(text);
   if (!credential) return 2;
@@ -78,5 +76,11 @@ int main(int argc, char** argv) {
   }
   std::puts("attacking");
   std::fflush(stdout);
-  for (std::thread& attack : attacks) attack.join();
+  for (std::thread& thread : attacks) thread.join();
+  return 0;
 }
+
+}  // namespace
+}  // namespace holdfast
+
+int main(int argc, char** argv) { return argc == 2 ? holdfast::attack(argv[1]) : 2; }

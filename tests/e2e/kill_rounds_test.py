@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Agents and nodes are killed with -9, or stopped for a while, at random moments of backups. Nothing
-that was acknowledged is lost, the next run finishes what was begun, and at the end every node is
-whole.
+"""Agents and nodes are killed with -9, or stopped for a while, at random moments of backups.
+
+Nothing that was acknowledged is lost, the next run finishes what was begun, and at the end every
+node is whole.
 
 HOLDFAST_KILL_ROUNDS: how many rounds (6 unless given). HOLDFAST_SEED: an earlier run's randomness.
 """
