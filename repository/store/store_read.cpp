@@ -77,10 +77,10 @@ std::optional<ManifestRecord> Store::manifest(const ManifestId& id) {
   return to_record(*held, present && (*present)[0]);
 }
 
-std::optional<Bytes> Store::charter() {
-  const Bytes* newest = state_->parts.records.newest_charter();
-  if (newest == nullptr) return std::nullopt;
-  return *newest;
+std::optional<Bytes> Store::charter(const std::function<bool(ByteView)>& passes) {
+  for (const Bytes* record : state_->parts.records.charters())
+    if (!passes || passes(*record)) return *record;
+  return std::nullopt;
 }
 
 Result<VerifyProgress> Store::verify_step(const VerifyDepth& depth, const AgentKeys& keys,
