@@ -61,7 +61,7 @@ Status decode_content(Content& content, const format::EntryProto& proto,
     return corrupt("an entry's content is outside its refs");
   content.refs.assign(refs.begin() + static_cast<std::ptrdiff_t>(first),
                       refs.begin() + static_cast<std::ptrdiff_t>(first + count));
-  content.lists = proto.content_lists();
+  content.lists = proto.content_lists() && count > 0;
   content.lengths.assign(proto.lengths().begin(), proto.lengths().end());
   if (content.lengths.size() != (count > 1 && !content.lists ? count : 0))
     return corrupt("an entry has other than one length a chunk");

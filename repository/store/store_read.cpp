@@ -26,6 +26,7 @@ Result<Buffer> Store::read_frame(const ObjectId& id) {
     return Error(Code::kCorrupt, fmt::format("object {}: its copy is damaged", id.short_hex()));
   auto bytes = read_record(parts.segments, entry->location, RecordType::kFrame);
   std::optional<Error> failure;
+  bool frame_is_good = false;
   if (!bytes) {
     failure = std::move(bytes).error();
   } else {
@@ -33,11 +34,17 @@ Result<Buffer> Store::read_frame(const ObjectId& id) {
     if (!frame)
       failure = frame.error();
     else if (entry->position >= frame->header.objects.size() ||
-             frame->header.objects[entry->position].id != id)
+             frame->header.objects[entry->position].id != id) {
       failure = Error(Code::kCorrupt, "its frame does not hold it");
+      frame_is_good = true;  // it is the index that is wrong, and about this object
+    }
   }
   if (!failure) return bytes;
-  if (failure->code() == Code::kCorrupt) HOLDFAST_TRY(parts.closure.damage_record(entry->location));
+  if (failure->code() == Code::kCorrupt) {
+    if (!frame_is_good) HOLDFAST_TRY(parts.closure.damage_record(entry->location));
+    // Where nothing can lie, nothing was found to mark.
+    HOLDFAST_TRY(parts.closure.damage({id}));
+  }
   return std::move(*failure).with_context(fmt::format("object {}", id.short_hex()));
 }
 
