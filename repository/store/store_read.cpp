@@ -28,7 +28,7 @@ Result<Buffer> Store::read_frame(const ObjectId& id) {
   std::optional<Error> failure;
   bool frame_is_good = false;
   if (!bytes) {
-    failure = std::move(bytes).error();
+    failure = bytes.error();
   } else {
     const auto frame = format::parse_frame(*bytes);
     if (!frame)
