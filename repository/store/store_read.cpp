@@ -26,6 +26,7 @@ Result<Buffer> Store::read_frame(const ObjectId& id) {
     return Error(Code::kCorrupt, fmt::format("object {}: its copy is damaged", id.short_hex()));
   auto bytes = read_record(parts.segments, entry->location, RecordType::kFrame);
   std::optional<Error> failure;
+  bool frame_is_good = false;
   if (!bytes) {
     failure = bytes.error();
   } else {
@@ -33,11 +34,17 @@ Result<Buffer> Store::read_frame(const ObjectId& id) {
     if (!frame)
       failure = frame.error();
     else if (entry->position >= frame->header.objects.size() ||
-             frame->header.objects[entry->position].id != id)
+             frame->header.objects[entry->position].id != id) {
       failure = Error(Code::kCorrupt, "its frame does not hold it");
+      frame_is_good = true;  // it is the index that is wrong, and about this object
+    }
   }
   if (!failure) return bytes;
-  if (failure->code() == Code::kCorrupt) HOLDFAST_TRY(parts.closure.damage_record(entry->location));
+  if (failure->code() == Code::kCorrupt) {
+    if (!frame_is_good) HOLDFAST_TRY(parts.closure.damage_record(entry->location));
+    // Where nothing can lie, nothing was found to mark.
+    HOLDFAST_TRY(parts.closure.damage({id}));
+  }
   return std::move(*failure).with_context(fmt::format("object {}", id.short_hex()));
 }
 
@@ -77,10 +84,10 @@ std::optional<ManifestRecord> Store::manifest(const ManifestId& id) {
   return to_record(*held, present && (*present)[0]);
 }
 
-std::optional<Bytes> Store::charter() {
-  const Bytes* newest = state_->parts.records.newest_charter();
-  if (newest == nullptr) return std::nullopt;
-  return *newest;
+std::optional<Bytes> Store::charter(const std::function<bool(ByteView)>& passes) {
+  for (const Bytes* record : state_->parts.records.charters())
+    if (!passes || passes(*record)) return *record;
+  return std::nullopt;
 }
 
 Result<VerifyProgress> Store::verify_step(const VerifyDepth& depth, const AgentKeys& keys,
