@@ -313,10 +313,16 @@ Result<std::unique_ptr<FileLock>> SimFileSystem::lock(const std::string& path) {
 }
 
 void SimFileSystem::crash(CrashKeeps keeps, Random& random) {
+  root_->crash(keeps, random);
+  begin_anew();
+}
+
+void SimFileSystem::kill() { begin_anew(); }
+
+void SimFileSystem::begin_anew() {
   ++generation_;
   clear_faults();
   locks_.clear();
-  root_->crash(keeps, random);
   used_ = 0;
   std::vector<std::shared_ptr<SimNode>> folders{root_};
   while (!folders.empty()) {
@@ -327,6 +333,33 @@ void SimFileSystem::crash(CrashKeeps keeps, Random& random) {
       if (node->is_folder) folders.push_back(node);
     }
   }
+}
+
+void SimFileSystem::persist(const std::string& path) {
+  const auto node = find(path);
+  if (!node) return;
+  (*node)->persist();
+  const auto folder = find_folder(parent_path(path));
+  if (folder) (*folder)->stored_names[last_component(path)] = *node;
+}
+
+SimFileSystem::Moment SimFileSystem::moment() const {
+  SimNode::Copies copies;
+  Moment moment;
+  moment.root_ = root_->copy(copies);
+  return moment;
+}
+
+void SimFileSystem::return_to(const Moment& moment) {
+  SimNode::Copies copies;
+  root_ = moment.root_->copy(copies);
+  begin_anew();
+}
+
+std::uint64_t SimFileSystem::fingerprint() const {
+  std::uint64_t hash = 0;
+  root_->mix_into(hash);
+  return hash;
 }
 
 void SimFileSystem::fail_call(std::uint64_t nth, Code code, bool for_good) {
