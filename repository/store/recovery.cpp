@@ -50,7 +50,13 @@ Status Recovery::open(Status& cuts) {
 }
 
 Status Recovery::rebuild() {
-  const std::map<std::uint32_t, std::uint64_t> lengths = std::move(parts_.lengths);
+  const std::map<std::uint32_t, std::uint64_t> lengths = parts_.lengths;
+  Status replayed = replay_all(lengths);
+  if (!replayed) parts_.lengths = lengths;  // for the next attempt
+  return replayed;
+}
+
+Status Recovery::replay_all(const std::map<std::uint32_t, std::uint64_t>& lengths) {
   parts_.lengths.clear();
   parts_.anchor.reset();
   parts_.records.clear();

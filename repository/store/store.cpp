@@ -97,7 +97,7 @@ Result<std::vector<bool>> Store::present(std::span<const ObjectId> ids) {
 }
 
 Status Store::State::writable() const {
-  if (parts.writer.usable()) return {};
+  if (parts.writer.usable() && index_is_whole) return {};
   return Error(Code::kReadOnly, "the store takes no writes: " + read_only_reason);
 }
 

@@ -79,6 +79,7 @@ void Store::State::give_up_unsynced() {
 }
 
 Status Store::State::write_index() {
+  if (!index_is_whole) return Error(Code::kReadOnly, "the index is to be rebuilt first");
   if (index_lags) {
     auto lengths = durable_lengths;
     if (durable_end.segment != 0) lengths[durable_end.segment] = durable_end.offset;
@@ -103,6 +104,7 @@ Status Store::try_recover_writes() {
   if (!state.read_only) return {};
   // Some more than the reserve, so that the next few frames do not end it again.
   HOLDFAST_TRY(state.room_for(state.limits.writeback_bytes));
+  if (!state.index_is_whole) HOLDFAST_TRY(state.rebuild_index());
   if (!state.parts.writer.usable()) {
     HOLDFAST_TRY(state.parts.writer.start_afresh());
     const Checkpoint end = state.parts.writer.end();

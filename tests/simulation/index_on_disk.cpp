@@ -83,7 +83,16 @@ Result<std::unique_ptr<IndexOnDisk>> IndexOnDisk::open(FileSystem& files, const 
 
 Status IndexOnDisk::start_empty() {
   HOLDFAST_ASSIGN(file_, files_.open(path_, OpenMode::kCreateNew));
-  end_ = chain_ = 0;
+  log_.clear();
+  chain_ = 0;
+  broken_ = false;
+  return {};
+}
+
+Status IndexOnDisk::repair() {
+  if (!broken_) return {};
+  HOLDFAST_TRY(write_file_atomically(files_, path_, log_));
+  HOLDFAST_ASSIGN(file_, files_.open(path_, OpenMode::kReadWrite));
   broken_ = false;
   return {};
 }
@@ -92,10 +101,10 @@ Status IndexOnDisk::replay() {
   HOLDFAST_ASSIGN(file_, files_.open(path_, OpenMode::kReadWrite));
   HOLDFAST_ASSIGN(const Buffer log, read_file(files_, path_, kMostBytes));
   for (bool whole = true; whole;) {
-    HOLDFAST_ASSIGN(whole, take_batch(log.view().subspan(static_cast<std::size_t>(end_))));
+    HOLDFAST_ASSIGN(whole, take_batch(log.view().subspan(log_.size())));
   }
   HOLDFAST_TRY(memory_.flush());
-  return end_ == log.size() ? Status() : file_->truncate(end_);
+  return log_.size() == log.size() ? Status() : file_->truncate(log_.size());
 }
 
 Result<bool> IndexOnDisk::take_batch(ByteView log) {
@@ -126,13 +135,13 @@ Result<bool> IndexOnDisk::take_batch(ByteView log) {
   checkpoint.offset = from.number<std::uint64_t>();
   HOLDFAST_TRY(memory_.write(puts, removals, notes, checkpoint));
   chain_ = sum;
-  end_ += kHeadSize + length;
+  append(log_, log.first(kHeadSize + length));
   return true;
 }
 
 Status IndexOnDisk::write(std::span<const Put> puts, std::span<const ObjectId> removals,
                           std::span<const Note> notes, Checkpoint checkpoint) {
-  if (broken_) return Error(Code::kIo, path_ + ": an earlier write failed");
+  HOLDFAST_TRY(repair());
   Bytes body;
   put(body, static_cast<std::uint32_t>(puts.size()));
   for (const Put& one : puts) {
@@ -155,18 +164,19 @@ Status IndexOnDisk::write(std::span<const Put> puts, std::span<const ObjectId> r
   Bytes head;
   put(head, static_cast<std::uint32_t>(body.size()));
   put(head, sum);
-  if (Status written = file_->write_at(end_, {head, body}); !written) {
+  if (Status written = file_->write_at(log_.size(), {head, body}); !written) {
     broken_ = true;
     return written;
   }
   chain_ = sum;
-  end_ += head.size() + body.size();
+  append(log_, head);
+  append(log_, body);
   HOLDFAST_TRY(memory_.write(puts, removals, notes, checkpoint));
   return memory_.flush();
 }
 
 Status IndexOnDisk::flush() {
-  if (broken_) return Error(Code::kIo, path_ + ": an earlier write failed");
+  HOLDFAST_TRY(repair());
   Status synced = file_->sync_data();
   if (synced) synced = files_.sync_directory(parent_path(path_));
   broken_ = !synced;
@@ -176,8 +186,11 @@ Status IndexOnDisk::flush() {
 Status IndexOnDisk::clear() {
   file_.reset();
   broken_ = true;
+  log_.clear();
+  chain_ = 0;
   HOLDFAST_TRY(memory_.clear());
-  HOLDFAST_TRY(files_.remove(path_));
+  Status removed = files_.remove(path_);
+  if (!removed && removed.error().code() != Code::kNotFound) return removed;
   return start_empty();
 }
 

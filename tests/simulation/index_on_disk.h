@@ -32,6 +32,8 @@ class IndexOnDisk final : public ObjectIndex {
  private:
   IndexOnDisk(FileSystem& files, std::string path) : files_(files), path_(std::move(path)) {}
   Status start_empty();
+  // Writes all of it to a fresh file, in whose place the one goes that a write or a sync failed on.
+  Status repair();
   Status replay();
   // False at the first byte that is no whole batch.
   Result<bool> take_batch(ByteView log);
@@ -39,9 +41,9 @@ class IndexOnDisk final : public ObjectIndex {
   FileSystem& files_;
   const std::string path_;
   std::unique_ptr<File> file_;
-  std::uint64_t end_ = 0;
+  Bytes log_;                // what the file holds, unless it is broken
   std::uint64_t chain_ = 0;  // the last batch's checksum, which the next one's begins with
-  bool broken_ = false;      // a write or a sync failed: nothing more is taken until clear()
+  bool broken_ = false;
   MemoryIndex memory_;
 };
 

@@ -107,7 +107,7 @@ class SimFileSystem final : public FileSystem {
   Status account(SimNode& node, std::uint64_t new_size, std::uint64_t& grown);
 
   std::shared_ptr<SimNode> root_;
-  std::set<std::string> locks_;
+  std::set<const SimNode*> locks_;
   std::uint64_t generation_ = 0;  // counts crashes
   std::uint64_t calls_ = 0, mutating_calls_ = 0, syncs_ = 0;
   std::uint64_t failing_call_ = 0, failing_sync_ = 0;  // 0: none

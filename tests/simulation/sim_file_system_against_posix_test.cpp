@@ -3,8 +3,7 @@
 // end the same tree. What the test is run on (ext4, tmpfs...) is printed.
 //
 // Not compared: "..", and names that end in "/" or "/.", which nobody who uses the port writes; how
-// much room there is; what
-// a crash leaves.
+// much room there is; what a crash leaves.
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 #include <sys/vfs.h>

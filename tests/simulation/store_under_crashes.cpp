@@ -164,10 +164,9 @@ void StoreUnderCrashes::harm(unsigned sort, Random& random) {
 
 void StoreUnderCrashes::recover() {
   if (!created_ && !disk().exists(std::string(kPath) + "/store").value_or(false)) {
-    create();
+    expect(Store::create(disk(), kPath, node_), "create");
     if (disk().stopped()) return;
   }
-  created_ = true;
   open();
 }
 
@@ -268,6 +267,7 @@ std::uint64_t StoreUnderCrashes::promised() const {
 
 // Whatever is present may be relied on by whoever asks, so that after a sync all of it is promised.
 void StoreUnderCrashes::go_on() {
+  created_ = true;
   const std::set<ObjectId> here = present();
   taken_.objects.insert(here.begin(), here.end());
   for (const auto& record : store_->manifests())
