@@ -31,6 +31,7 @@ class Recovery {
   Result<bool> apply(const Stretch& stretch, const Location& location);
   Status end_segment(std::uint32_t segment, std::uint64_t valid_end, std::uint64_t size);
   Status repair_header(std::uint32_t segment);
+  Status restore_padding(std::uint32_t segment, std::uint64_t valid_end);
   Status commit(Checkpoint checkpoint);
   Status resume(std::uint32_t segment, std::uint64_t end);
 

@@ -101,6 +101,8 @@ Status Store::reindex() {
 }
 
 Status Store::State::rebuild_index() {
+  // First: what is to be cut off must not be found.
+  HOLDFAST_TRY(parts.writer.make_cuts());
   index_is_whole = false;
   RecoveryReport rebuilt;
   HOLDFAST_TRY(Recovery(parts, rebuilt).rebuild());

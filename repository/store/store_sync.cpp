@@ -104,12 +104,12 @@ Status Store::try_recover_writes() {
   if (!state.read_only) return {};
   // Some more than the reserve, so that the next few frames do not end it again.
   HOLDFAST_TRY(state.room_for(state.limits.writeback_bytes));
-  if (!state.index_is_whole) HOLDFAST_TRY(state.rebuild_index());
   if (!state.parts.writer.usable()) {
     HOLDFAST_TRY(state.parts.writer.start_afresh());
     const Checkpoint end = state.parts.writer.end();
     state.parts.lengths[end.segment] = end.offset;
   }
+  if (!state.index_is_whole) HOLDFAST_TRY(state.rebuild_index());
   HOLDFAST_TRY(state.write_index());
   state.read_only = false;
   state.read_only_reason.clear();

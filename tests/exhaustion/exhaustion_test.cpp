@@ -54,13 +54,87 @@ TEST(Exhaustion, ParsersThrowAndSayNothingWrong) {
                           [&] { return wire::decode_request(message.head).has_value(); });
 }
 
+// A disk is not made of the process's memory, though the simulated one is: no allocation in it
+// fails.
+class SparedFiles final : public FileSystem {
+ public:
+  explicit SparedFiles(FileSystem& files) : files_(files) {}
+  Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override {
+    const SparedAllocations spared;
+    HOLDFAST_ASSIGN(auto file, files_.open(path, mode));
+    return std::unique_ptr<File>(std::make_unique<SparedFile>(std::move(file)));
+  }
+  Status make_directory(const std::string& path) override {
+    const SparedAllocations spared;
+    return files_.make_directory(path);
+  }
+  Status rename(const std::string& from, const std::string& to) override {
+    const SparedAllocations spared;
+    return files_.rename(from, to);
+  }
+  Status remove(const std::string& path) override {
+    const SparedAllocations spared;
+    return files_.remove(path);
+  }
+  Status sync_directory(const std::string& path) override {
+    const SparedAllocations spared;
+    return files_.sync_directory(path);
+  }
+  Result<std::vector<DirectoryEntry>> list(const std::string& path) override {
+    const SparedAllocations spared;
+    return files_.list(path);
+  }
+  Result<bool> exists(const std::string& path) override {
+    const SparedAllocations spared;
+    return files_.exists(path);
+  }
+  Result<std::uint64_t> free_bytes(const std::string& path) override {
+    const SparedAllocations spared;
+    return files_.free_bytes(path);
+  }
+  Result<std::unique_ptr<FileLock>> lock(const std::string& path) override {
+    const SparedAllocations spared;
+    return files_.lock(path);
+  }
+
+ private:
+  class SparedFile final : public File {
+   public:
+    explicit SparedFile(std::unique_ptr<File> file) : file_(std::move(file)) {}
+    Result<std::size_t> read_at(std::uint64_t offset, MutableByteView out) override {
+      const SparedAllocations spared;
+      return file_->read_at(offset, out);
+    }
+    Status write_at(std::uint64_t offset, std::vector<ByteView> parts) override {
+      const SparedAllocations spared;
+      return file_->write_at(offset, std::move(parts));
+    }
+    Status sync_data() override {
+      const SparedAllocations spared;
+      return file_->sync_data();
+    }
+    Status truncate(std::uint64_t size) override {
+      const SparedAllocations spared;
+      return file_->truncate(size);
+    }
+    Result<std::uint64_t> size() override {
+      const SparedAllocations spared;
+      return file_->size();
+    }
+    void start_writeback(std::uint64_t, std::uint64_t) override {}
+
+   private:
+    std::unique_ptr<File> file_;
+  };
+  FileSystem& files_;
+};
+
 class StoreOutOfMemory final : public StoreUnderCrashes {
  public:
   explicit StoreOutOfMemory(const SealedSnapshots& snapshots)
-      : StoreUnderCrashes(snapshots, {1200, 512, 0}) {
-    create();
-  }
+      : StoreUnderCrashes(snapshots, {1200, 512, 0}) {}
   void work() override {
+    create();
     open();
     const auto& all = snapshots().all();
     append_charter(1);
@@ -78,6 +152,12 @@ class StoreOutOfMemory final : public StoreUnderCrashes {
     reindex();
     open();
   }
+
+ protected:
+  FileSystem& files() override { return spared_; }
+
+ private:
+  SparedFiles spared_{disk()};
 };
 
 TEST(Exhaustion, StorePromisesNothingInVain) {

@@ -1,6 +1,7 @@
 #include "tests/exhaustion/failing_allocation.h"
 
 #include <cstdlib>
+#include <utility>
 
 namespace {
 
@@ -37,6 +38,9 @@ void fail_allocation(std::uint64_t nth) {
   allocations_left = nth;
   failed = false;
 }
+
+SparedAllocations::SparedAllocations() : left_(std::exchange(allocations_left, 0)) {}
+SparedAllocations::~SparedAllocations() { allocations_left = left_; }
 
 bool allocation_failed() { return failed; }
 

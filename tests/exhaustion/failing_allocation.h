@@ -12,6 +12,18 @@ void fail_allocation(std::uint64_t nth);
 // Whether it came to that since it was asked for.
 bool allocation_failed();
 
+// While it lives, no allocation on this thread is counted or fails.
+class SparedAllocations {
+ public:
+  SparedAllocations();
+  ~SparedAllocations();
+  SparedAllocations(const SparedAllocations&) = delete;
+  SparedAllocations& operator=(const SparedAllocations&) = delete;
+
+ private:
+  std::uint64_t left_;
+};
+
 // Runs `act` for allocations 1, 2, ... until it makes no more, and `after` behind each, with
 // whether the exception arrived here: all memory is there again then.
 template <typename Act, typename After>

@@ -61,6 +61,7 @@ class Exploration {
     }
     lose(*subject, loss);
     subject->harm(harm, random_);
+    subject->expect_gaps(loss == Loss::kSubsetKept);
     if (!is_new(*subject)) return true;
     const SimFileSystem::Moment crashed = subject->disk().moment();
     crash_within_recovery(*subject, crashed);
@@ -105,6 +106,7 @@ class Exploration {
   }
 
   void crash_within_recovery(CrashSubject& subject, const SimFileSystem::Moment& crashed) {
+    const bool gaps = subject.gaps_expected();
     for (std::uint64_t call = 1; !::testing::Test::HasFailure(); ++call) {
       for (std::size_t point = 0; point < kPoints.size(); ++point) {
         const auto loss = static_cast<Loss>(random_.below(kLosses));
@@ -119,9 +121,11 @@ class Exploration {
         lose(subject, loss);
         if (!is_new(subject)) continue;
         ++figures_.runs;
+        subject.expect_gaps(gaps || loss == Loss::kSubsetKept);
         subject.recover();
         subject.check();
         subject.end_process();
+        subject.expect_gaps(gaps);
       }
     }
   }

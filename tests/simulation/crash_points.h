@@ -47,6 +47,10 @@ class CrashSubject {
 
   // While errors are expected, none is a failure of the test.
   void expect_errors(bool expected) { errors_expected_ = expected; }
+  // Behind a crash that kept some of what was not synced, a record may lie behind one that is gone:
+  // that is reported as damage is, though nothing acknowledged is missing.
+  void expect_gaps(bool expected) { gaps_expected_ = expected; }
+  bool gaps_expected() const { return gaps_expected_; }
   bool excused() const { return errors_expected_ || disk_.stopped(); }
   // The first error that the work met, whoever it was told to.
   const std::optional<Error>& first_error() const { return first_error_; }
@@ -57,7 +61,7 @@ class CrashSubject {
 
  private:
   SimFileSystem disk_;
-  bool errors_expected_ = false;
+  bool errors_expected_ = false, gaps_expected_ = false;
   std::optional<Error> first_error_;
 };
 

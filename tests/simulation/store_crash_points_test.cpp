@@ -188,5 +188,46 @@ TEST_F(StoreErrors, NothingIsLostWhicheverCallOfReindexingFails) {
   explore([&] { return std::make_unique<ReindexedStore>(snapshots_); }, 1);
 }
 
+// A verification that meets an error ends with it, or names what it could not read.
+class VerifiedStore final : public CommittingStore {
+ public:
+  explicit VerifiedStore(const SealedSnapshots& snapshots)
+      : CommittingStore(snapshots, kManySegments) {
+    CommittingStore::work();
+  }
+  bool verify_is_clean() {
+    for (bool restart = true;; restart = false) {
+      const auto step = store().verify_step(
+          {repository::VerifyDepth::kChecksum}, [](const AgentId&) { return std::nullopt; },
+          restart);
+      if (!step || !step->problems.empty()) return false;
+      if (step->done) return true;
+    }
+  }
+};
+
+TEST_F(StoreErrors, AVerificationCallsNothingCleanThatItCouldNotRead) {
+  for (const bool for_good : {false, true}) {
+    for (std::uint64_t call = 1;; ++call) {
+      SCOPED_TRACE("call " + std::to_string(call) + (for_good ? " for good" : " once"));
+      VerifiedStore verified(snapshots_);
+      const std::uint64_t before = verified.disk().calls();
+      verified.disk().fail_call(call, Code::kIo, for_good);
+      const bool clean = verified.verify_is_clean();
+      const bool reached = verified.disk().calls() - before >= call;
+      verified.disk().clear_faults();
+      // What failed once may have been read again.
+      EXPECT_TRUE(!for_good || clean == !reached);
+      EXPECT_TRUE(reached || clean);
+      if (HasFailure()) return;
+      if (!reached) {
+        EXPECT_GT(call, 10U);
+        break;
+      }
+      verified.check();  // what could be read again is not taken for damaged
+    }
+  }
+}
+
 }  // namespace
 }  // namespace holdfast::testing

@@ -47,6 +47,8 @@ class StoreUnderCrashes : public simulation::CrashSubject {
   repository::Store& store() { return *store_; }
   const SealedSnapshots& snapshots() const { return snapshots_; }
 
+  // The disk as the store and its index see it.
+  virtual FileSystem& files() { return disk(); }
   // Each of them does nothing once the disk has stopped, and expects success if nothing excuses it.
   void create();
   void open();
@@ -86,9 +88,11 @@ class StoreUnderCrashes : public simulation::CrashSubject {
   std::unique_ptr<repository::IndexOnDisk> index_;
   std::unique_ptr<repository::Store> store_;
   bool created_ = false;  // acknowledged
-  Facts tried_;           // whatever came of it
-  Facts taken_;           // and not given up since
-  Facts promised_;        // to be durable
+  // The index was lost, and with it what tells the end of an unsynced segment from a damaged one.
+  bool rebuilt_ = false;
+  Facts tried_;     // whatever came of it
+  Facts taken_;     // and not given up since
+  Facts promised_;  // to be durable
 };
 
 }  // namespace holdfast::testing
