@@ -111,7 +111,7 @@ TEST(NodeCrashPoints, InvitationsChartersAndCommitsSurviveAllOfThem) {
   if (HasFailure()) return;
   std::printf("%s\n", describe(figures).c_str());
   RecordProperty("distinct_states", std::to_string(figures.states));
-  EXPECT_GE(figures.states, 1U);
+  EXPECT_GE(figures.states, 800U);
 }
 
 TEST(NodeErrors, NothingIsPromisedInVainWhicheverCallFails) {
@@ -121,7 +121,7 @@ TEST(NodeErrors, NothingIsPromisedInVainWhicheverCallFails) {
       explore_errors([&] { return std::make_unique<NodeUnderCrashes>(said); }, random);
   if (HasFailure()) return;
   std::printf("%llu calls failed\n", static_cast<unsigned long long>(failed));
-  EXPECT_GE(failed, 1U);
+  EXPECT_GE(failed, 250U);
 }
 
 TEST(NodeErrors, TheFolderOfANodeIsMadeInTheEndWhicheverCallFails) {
@@ -129,7 +129,7 @@ TEST(NodeErrors, TheFolderOfANodeIsMadeInTheEndWhicheverCallFails) {
   const auto failed = explore_errors([] { return std::make_unique<FolderUnderCrashes>(); }, random);
   if (HasFailure()) return;
   std::printf("%llu calls failed\n", static_cast<unsigned long long>(failed));
-  EXPECT_GE(failed, 1U);
+  EXPECT_GE(failed, 250U);
 }
 
 TEST(NodeCrashPoints, TheFolderOfANodeSurvivesAllOfThem) {
@@ -138,7 +138,7 @@ TEST(NodeCrashPoints, TheFolderOfANodeSurvivesAllOfThem) {
       explore_crashes([] { return std::make_unique<FolderUnderCrashes>(); }, random);
   if (HasFailure()) return;
   std::printf("%s\n", describe(figures).c_str());
-  EXPECT_GE(figures.runs, 1U);
+  EXPECT_GE(figures.runs, 1'000U);
 }
 
 }  // namespace

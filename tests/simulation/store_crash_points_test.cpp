@@ -127,10 +127,10 @@ class StoreCrashPoints : public ::testing::Test {
   // How many distinct states each test reaches at least; together more than 10,000, so that what is
   // covered cannot shrink unseen.
   void explore(const std::function<std::unique_ptr<simulation::CrashSubject>()>& make,
-               std::uint64_t least) {
+               std::uint64_t least, bool kills = true) {
     SimRandom random(seed());
-    const CrashFigures figures =
-        explore_crashes(make, random, {.sorts_of_harm = StoreUnderCrashes::kSortsOfHarm});
+    const CrashFigures figures = explore_crashes(
+        make, random, {.sorts_of_harm = StoreUnderCrashes::kSortsOfHarm, .kills = kills});
     if (HasFailure()) return;
     std::printf("%s\n", describe(figures).c_str());
     RecordProperty("distinct_states", std::to_string(figures.states));
@@ -140,27 +140,29 @@ class StoreCrashPoints : public ::testing::Test {
 };
 
 TEST_F(StoreCrashPoints, CreatingAStoreSurvivesAllOfThem) {
-  explore([&] { return std::make_unique<CreatedStore>(snapshots_); }, 1);
+  explore([&] { return std::make_unique<CreatedStore>(snapshots_); }, 1'000);
 }
 
 TEST_F(StoreCrashPoints, CommittingToOneSegmentSurvivesAllOfThem) {
-  explore([&] { return std::make_unique<CommittingStore>(snapshots_, kOneSegment); }, 1);
+  explore([&] { return std::make_unique<CommittingStore>(snapshots_, kOneSegment); }, 4'000);
 }
 
 TEST_F(StoreCrashPoints, SealingSegmentsSurvivesAllOfThem) {
-  explore([&] { return std::make_unique<CommittingStore>(snapshots_, kManySegments); }, 1);
+  explore([&] { return std::make_unique<CommittingStore>(snapshots_, kManySegments); }, 10'000);
 }
 
 TEST_F(StoreCrashPoints, OpeningAgainAndAgainSurvivesAllOfThem) {
-  explore([&] { return std::make_unique<ReopenedStore>(snapshots_); }, 1);
+  explore([&] { return std::make_unique<ReopenedStore>(snapshots_); }, 10'000);
 }
 
 TEST_F(StoreCrashPoints, ReindexingSurvivesAllOfThem) {
-  explore([&] { return std::make_unique<ReindexedStore>(snapshots_); }, 1);
+  explore([&] { return std::make_unique<ReindexedStore>(snapshots_); }, 10'000);
 }
 
+// Of the machine. A process that is killed between a failed sync and the cut leaves bytes that the
+// kernel shows, calls written and has not written: docs/architecture.md names this as not covered.
 TEST_F(StoreCrashPoints, AFailedSyncAndAFreshSegmentSurviveAllOfThem) {
-  explore([&] { return std::make_unique<StoreWithAFailedSync>(snapshots_); }, 1);
+  explore([&] { return std::make_unique<StoreWithAFailedSync>(snapshots_); }, 4'000, false);
 }
 
 class StoreErrors : public ::testing::Test {
@@ -177,15 +179,15 @@ class StoreErrors : public ::testing::Test {
 };
 
 TEST_F(StoreErrors, NothingIsPromisedInVainWhicheverCallOfACommitFails) {
-  explore([&] { return std::make_unique<CommittingStore>(snapshots_, kManySegments); }, 1);
+  explore([&] { return std::make_unique<CommittingStore>(snapshots_, kManySegments); }, 250);
 }
 
 TEST_F(StoreErrors, NothingIsPromisedInVainWhicheverCallOfAnOpeningFails) {
-  explore([&] { return std::make_unique<ReopenedStore>(snapshots_); }, 1);
+  explore([&] { return std::make_unique<ReopenedStore>(snapshots_); }, 500);
 }
 
 TEST_F(StoreErrors, NothingIsLostWhicheverCallOfReindexingFails) {
-  explore([&] { return std::make_unique<ReindexedStore>(snapshots_); }, 1);
+  explore([&] { return std::make_unique<ReindexedStore>(snapshots_); }, 400);
 }
 
 // A verification that meets an error ends with it, or names what it could not read.

@@ -88,8 +88,9 @@ class StoreUnderCrashes : public simulation::CrashSubject {
   std::unique_ptr<repository::IndexOnDisk> index_;
   std::unique_ptr<repository::Store> store_;
   bool created_ = false;  // acknowledged
-  // The index was lost, and with it what tells the end of an unsynced segment from a damaged one.
-  bool rebuilt_ = false;
+  // The index was lost, and with it what tells the end of an unsynced segment from a damaged one;
+  // or a sync failed, and the crash came when only some of what it gave up was cut off.
+  bool gaps_ = false;
   Facts tried_;     // whatever came of it
   Facts taken_;     // and not given up since
   Facts promised_;  // to be durable
