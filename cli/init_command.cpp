@@ -19,6 +19,12 @@ namespace {
 
 // About 10 ms: for tests, and for passphrases with 128 random bits, which need no stretching.
 constexpr crypto::ScryptCost kLowCost{1 << 11, 8, 1};
+constexpr crypto::ScryptCost kHighCost{1 << 19, 8, 1};
+
+crypto::ScryptCost cost_named(std::string_view name) {
+  if (name == "low") return kLowCost;
+  return name == "high" ? kHighCost : crypto::ScryptCost{};
+}
 
 std::string host_name() {
   std::array<char, 65> name{};
@@ -86,7 +92,7 @@ Result<NewRepository> found(Session& session, const InitOptions& options,
   made.secrets = format::VaultSecrets::generate(session.work.random, made.owner.secret_key.clone());
   auto vault = session.work.elsewhere([&] {
     return format::seal_vault(made.secrets, passphrase, session.work.random,
-                              options.cheap_kdf ? kLowCost : crypto::ScryptCost{});
+                              cost_named(options.kdf_cost));
   });
   if (!*vault) return std::move(*vault).error();
 

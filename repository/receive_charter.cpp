@@ -1,10 +1,20 @@
 // GetCharter and PutCharter. Charters form a chain: each names the digest of the one before, so
-// that of two admins who change the same version only one succeeds.
+// that of two admins who change the same version only one succeeds at each node.
 #include <fmt/format.h>
 
 #include "repository/hosted_repository.h"
 
 namespace holdfast::repository {
+namespace {
+
+// A node that was away while the charter changed twice has not seen what the newest one follows: it
+// believes the admin's signature.
+bool follows(const format::Charter& next, std::uint64_t current, const Sha256& current_digest) {
+  if (next.version == current + 1) return next.previous == current_digest;
+  return next.version > current && next.previous != current_digest;
+}
+
+}  // namespace
 
 void HostedRepository::receive_get_charter(const Asker& asker, const Answer& answer) {
   if (!membership_)
@@ -31,8 +41,7 @@ Status HostedRepository::check_next_charter(const Asker& asker,
       return Error(Code::kPermissionDenied,
                    "charter: this node has the repository; an invitation does not change it");
     const std::uint64_t current = charter_version();
-    if (next.charter.version != current + 1 ||
-        next.charter.previous != membership_->signed_charter().digest)
+    if (!follows(next.charter, current, membership_->signed_charter().digest))
       return Error(
           Code::kConflict,
           fmt::format("charter: version {} does not follow version {}, which this node has",
@@ -55,8 +64,8 @@ void HostedRepository::receive_put_charter(const Asker& asker,
       membership_ != nullptr && membership_->signed_charter().digest == next->digest;
   if (is_current && store().unsynced_bytes() == 0) return answer.succeed(std::move(reply));
   if (!is_pending && !is_current) {
-    if (auto follows = check_next_charter(asker, *next); !follows)
-      return answer.fail(follows.error());
+    if (auto accepted = check_next_charter(asker, *next); !accepted)
+      return answer.fail(accepted.error());
     try_to_write_again();
     if (auto appended = store().append_charter(next->charter.version, next->record); !appended) {
       watch_read_only();

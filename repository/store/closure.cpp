@@ -8,6 +8,7 @@
 #include "repository/store/closure.h"
 
 #include <algorithm>
+#include <map>
 
 #include "repository/store/record_scan.h"
 
@@ -105,10 +106,11 @@ Result<bool> Closure::is_used(const Location& location) {
   return !ids.empty();
 }
 
-Result<std::vector<ObjectId>> Closure::damage_range(std::uint32_t segment, std::uint64_t begin,
-                                                    std::uint64_t end) {
-  HOLDFAST_ASSIGN(auto ids, objects_in_range(segment, begin, end));
-  return damage(std::move(ids));
+Result<RangeDamage> Closure::damage_ranges(std::span<const SegmentRange> ranges) {
+  RangeDamage found;
+  HOLDFAST_ASSIGN(auto ids, objects_in_ranges(ranges, found.used));
+  HOLDFAST_ASSIGN(found.fresh, damage(std::move(ids)));
+  return found;
 }
 
 Status Closure::lose_list(const ObjectId& list, std::span<const ObjectId> missing) {
@@ -262,16 +264,26 @@ Result<std::vector<ObjectId>> Closure::objects_at(const Location& location) {
       if (all_known) return ids;
     }
   }
-  return objects_in_range(location.segment, location.offset, location.offset + 1);
+  const SegmentRange record{location.segment, location.offset, location.offset + 1};
+  std::vector<bool> used;
+  return objects_in_ranges({&record, 1}, used);
 }
 
-Result<std::vector<ObjectId>> Closure::objects_in_range(std::uint32_t segment, std::uint64_t begin,
-                                                        std::uint64_t end) {
+Result<std::vector<ObjectId>> Closure::objects_in_ranges(std::span<const SegmentRange> ranges,
+                                                         std::vector<bool>& used) {
+  std::map<std::pair<std::uint32_t, std::uint64_t>, std::size_t> by_begin;
+  for (std::size_t i = 0; i < ranges.size(); ++i)
+    by_begin[{ranges[i].segment, ranges[i].begin}] = i;
+  used.assign(ranges.size(), false);
   std::vector<ObjectId> ids;
   HOLDFAST_TRY(table_.for_each([&](const ObjectId& id, const ObjectEntry& entry) {
-    if (entry.location.segment == segment && entry.location.offset >= begin &&
-        entry.location.offset < end)
-      ids.push_back(id);
+    const Location& location = entry.location;
+    const auto behind = by_begin.upper_bound({location.segment, location.offset});
+    if (behind == by_begin.begin()) return true;
+    const std::size_t at = std::prev(behind)->second;
+    if (ranges[at].segment != location.segment || location.offset >= ranges[at].end) return true;
+    used[at] = true;
+    ids.push_back(id);
     return true;
   }));
   return ids;

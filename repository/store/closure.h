@@ -23,6 +23,17 @@ struct FramePlan {
   bool refs_missing = false;
 };
 
+// A stretch of a segment, from `begin` to before `end`.
+struct SegmentRange {
+  std::uint32_t segment = 0;
+  std::uint64_t begin = 0, end = 0;
+};
+
+struct RangeDamage {
+  std::vector<bool> used;       // one a range: objects lie in it that no better copy replaced
+  std::vector<ObjectId> fresh;  // not marked before
+};
+
 class Closure {
  public:
   Closure(ObjectTable& table, SegmentFiles& segments) : table_(table), segments_(segments) {}
@@ -40,10 +51,9 @@ class Closure {
   // Whether any object is read from the record at `location`: not if better copies replaced all of
   // them, or if nothing of it was ever taken in.
   Result<bool> is_used(const Location& location);
-  // Like damage_record for a stretch in which records cannot be told apart: a pass over the whole
-  // index.
-  Result<std::vector<ObjectId>> damage_range(std::uint32_t segment, std::uint64_t begin,
-                                             std::uint64_t end);
+  // Like damage_record for stretches in which records cannot be told apart, all by one pass over
+  // the whole index.
+  Result<RangeDamage> damage_ranges(std::span<const SegmentRange> ranges);
   // The same for a list whose refs turn out not to be present.
   Status lose_list(const ObjectId& list, std::span<const ObjectId> missing);
 
@@ -62,8 +72,8 @@ class Closure {
   Status restore_frame(const format::FrameHeader& header, const Location& location,
                        std::vector<ObjectId>& complete_after_all);
   Result<std::vector<ObjectId>> objects_at(const Location& location);
-  Result<std::vector<ObjectId>> objects_in_range(std::uint32_t segment, std::uint64_t begin,
-                                                 std::uint64_t end);
+  Result<std::vector<ObjectId>> objects_in_ranges(std::span<const SegmentRange> ranges,
+                                                  std::vector<bool>& used);
 
   ObjectTable& table_;
   SegmentFiles& segments_;

@@ -41,7 +41,7 @@ Status Recovery::open(Status& cuts) {
     const bool may_cut = !report_.index_rebuilt || segment == last;
     HOLDFAST_TRY_OR(replay(segment, from, size, may_cut), context(segment));
   }
-  if (report_.index_rebuilt) HOLDFAST_TRY(parts_.table.index().flush());
+  if (report_.index_rebuilt) HOLDFAST_TRY(flush_index());
   cuts = parts_.writer.make_cuts();
   if (!cuts || last == 0) return {};
   const auto length = parts_.lengths.find(last);
@@ -234,7 +234,24 @@ Status Recovery::commit(Checkpoint checkpoint) {
     if (committed_lengths_[segment] != length) changed[segment] = length;
   committed_lengths_ = parts_.lengths;
   changed[checkpoint.segment] = committed_lengths_[checkpoint.segment] = checkpoint.offset;
-  return parts_.table.commit(parts_.table.unsynced_mark(), checkpoint, parts_.anchor, changed);
+  if (lag_) changed.merge(lag_->lengths);
+  Status committed =
+      parts_.table.commit(parts_.table.unsynced_mark(), checkpoint, parts_.anchor, changed);
+  if (committed) {
+    lag_.reset();
+  } else if (committed.error().code() == Code::kNoSpace) {
+    lag_ = Lag{std::move(committed).error(), checkpoint, std::move(changed)};
+  } else {
+    return committed;
+  }
+  return {};
+}
+
+// Only spares the next opening some replay: without room for it, it can wait.
+Status Recovery::flush_index() {
+  Status flushed = parts_.table.index().flush();
+  if (!flushed && flushed.error().code() != Code::kNoSpace) return flushed;
+  return {};
 }
 
 Status Recovery::resume(std::uint32_t segment, std::uint64_t end) {

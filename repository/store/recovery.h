@@ -21,6 +21,15 @@ class Recovery {
   // Everything from the segments alone; all of them are durable. Cuts nothing off.
   Status rebuild();
 
+  // What open() replayed and the index had no room for. It stays with the table, as good as if the
+  // index had it, and goes there when a sync has finished or writes are taken again.
+  struct Lag {
+    Error reason;
+    Checkpoint end;
+    std::map<std::uint32_t, std::uint64_t> lengths;  // of the segments concerned
+  };
+  const std::optional<Lag>& lag() const { return lag_; }
+
  private:
   Result<Checkpoint> trusted_checkpoint(const std::vector<std::uint32_t>& segments);
   Result<bool> index_fits(const std::vector<std::uint32_t>& segments, Checkpoint checkpoint);
@@ -33,11 +42,13 @@ class Recovery {
   Status repair_header(std::uint32_t segment);
   Status restore_padding(std::uint32_t segment, std::uint64_t valid_end);
   Status commit(Checkpoint checkpoint);
+  Status flush_index();
   Status resume(std::uint32_t segment, std::uint64_t end);
 
   StoreParts& parts_;
   RecoveryReport& report_;
   std::map<std::uint32_t, std::uint64_t> committed_lengths_;
+  std::optional<Lag> lag_;
 };
 
 }  // namespace holdfast::repository

@@ -80,11 +80,18 @@ Store::State::State(FileSystem& file_system, std::string folder,
 
 Status Store::State::recover() {
   Status cuts;
-  HOLDFAST_TRY(Recovery(parts, report).open(cuts));
+  Recovery recovery(parts, report);
+  HOLDFAST_TRY(recovery.open(cuts));
   if (!cuts) static_cast<void>(refuse_writes(std::move(cuts).error()));
   HOLDFAST_ASSIGN(durable_end, parts.table.index().checkpoint());
   durable_mark = parts.table.unsynced_mark();
   durable_anchor = parts.anchor;
+  if (const auto& lag = recovery.lag()) {
+    durable_end = lag->end;
+    durable_lengths = lag->lengths;
+    index_lags = true;
+    static_cast<void>(refuse_writes(lag->reason));
+  }
   if (durable_end.segment != 0) durable_lengths[durable_end.segment] = durable_end.offset;
   if (report.records_replayed > 0) unflushed_bytes = 1;
   return {};

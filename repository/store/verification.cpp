@@ -39,6 +39,7 @@ Result<VerifyProgress> Verification::step(const VerifyDepth& depth, const Store:
   depth_ = depth;
   keys_ = &keys;
   seen_.clear();
+  gaps_.clear();
   VerifyProgress progress;
   for (const auto& [segment, length] : parts_.lengths) progress.total_bytes += length;
   step_bytes_ = 0;
@@ -64,6 +65,7 @@ Result<VerifyProgress> Verification::step(const VerifyDepth& depth, const Store:
     }
   }
   HOLDFAST_TRY(check_entries(progress));
+  HOLDFAST_TRY(check_gaps(progress));
   if (progress.done) {
     restart();
     file_.reset();
@@ -84,8 +86,9 @@ Status Verification::begin_segment(const VerifyDepth& depth, VerifyProgress& pro
     if (file.error().code() != Code::kNotFound) return std::move(file).error();
     progress.problems.push_back(fmt::format("segment {} is missing", segment_));
     progress.bytes += end_;
-    HOLDFAST_ASSIGN(const auto ids, parts_.closure.damage_range(segment_, 0, ~std::uint64_t{0}));
-    progress.damaged.insert(progress.damaged.end(), ids.begin(), ids.end());
+    const SegmentRange all{segment_, 0, ~std::uint64_t{0}};
+    HOLDFAST_ASSIGN(const RangeDamage lost, parts_.closure.damage_ranges({&all, 1}));
+    progress.damaged.insert(progress.damaged.end(), lost.fresh.begin(), lost.fresh.end());
     return {};
   }
   file_ = *std::move(file);
@@ -118,7 +121,10 @@ Status Verification::visit(const Stretch& stretch, VerifyProgress& progress) {
                      ? std::min<std::uint64_t>(stretch.size, kHeadsReadAhead)
                      : stretch.size;
   if (stretch.unreadable) HOLDFAST_TRY(device_works());
-  if (stretch.kind == Stretch::kNoRecord) return visit_gap(stretch, progress);
+  if (stretch.kind == Stretch::kNoRecord) {
+    visit_gap(stretch);
+    return {};
+  }
   ++progress.records;
   const Location location{segment_, stretch.offset, stretch.header.length};
   const bool is_frame = stretch.header.type == RecordType::kFrame;
@@ -126,9 +132,8 @@ Status Verification::visit(const Stretch& stretch, VerifyProgress& progress) {
   if (stretch.kind == Stretch::kDamagedRecord) {
     const std::string what = stretch.unreadable ? stretch.unreadable->message()
                                                 : "the record does not match its checksum";
-    if (is_frame) return damage(location, what, progress);
-    progress.problems.push_back(at(segment_, stretch.offset) + ": " + what);
-    return {};
+    return is_frame ? damage(location, what, progress)
+                    : visit_signed_record(stretch, what, progress);
   }
   return is_frame ? visit_frame(stretch, location, progress) : Status();
 }
@@ -168,16 +173,53 @@ Result<format::FrameHeader> Verification::header_of(const Stretch& stretch) {
   return format::parse_frame_head(head);
 }
 
-Status Verification::visit_gap(const Stretch& stretch, VerifyProgress& progress) {
-  progress.problems.push_back(
-      fmt::format("{}: {} bytes are no record", at(segment_, stretch.offset), stretch.size));
-  std::uint64_t& known = known_gaps_[{segment_, stretch.offset}];
-  if (stretch.size <= known) return {};
-  known = stretch.size;
-  HOLDFAST_ASSIGN(const auto ids, parts_.closure.damage_range(segment_, stretch.offset,
-                                                              stretch.offset + stretch.size));
-  progress.damaged.insert(progress.damaged.end(), ids.begin(), ids.end());
+// A manifest or charter that nobody knows of was lost before the index was made, and is no loss
+// that this store can speak of.
+Status Verification::visit_signed_record(const Stretch& stretch, const std::string& what,
+                                         VerifyProgress& progress) {
+  HOLDFAST_ASSIGN(const bool known,
+                  holds_signed_record({segment_, stretch.offset, stretch.offset + stretch.size}));
+  if (known) progress.problems.push_back(at(segment_, stretch.offset) + ": " + what);
   return {};
+}
+
+void Verification::visit_gap(const Stretch& stretch) {
+  const std::uint64_t end = stretch.offset + stretch.size;
+  const auto known = rubbish_.find({segment_, stretch.offset});
+  if (known == rubbish_.end() || known->second < end)
+    gaps_.push_back({segment_, stretch.offset, end});
+}
+
+// As with a bad copy of a record: a gap is a problem as long as something that lay in it is still
+// to be replaced, and rubbish afterwards.
+Status Verification::check_gaps(VerifyProgress& progress) {
+  if (gaps_.empty()) return {};
+  HOLDFAST_ASSIGN(const RangeDamage lost, parts_.closure.damage_ranges(gaps_));
+  progress.damaged.insert(progress.damaged.end(), lost.fresh.begin(), lost.fresh.end());
+  for (std::size_t i = 0; i < gaps_.size(); ++i) {
+    const SegmentRange& gap = gaps_[i];
+    HOLDFAST_ASSIGN(const bool known, holds_signed_record(gap));
+    if (lost.used[i] || known)
+      progress.problems.push_back(fmt::format("{}: {} bytes are no record",
+                                              at(gap.segment, gap.begin), gap.end - gap.begin));
+    else
+      rubbish_[{gap.segment, gap.begin}] = gap.end;
+  }
+  gaps_.clear();
+  return {};
+}
+
+// Whether a manifest or charter is known to begin in the range.
+Result<bool> Verification::holds_signed_record(const SegmentRange& range) {
+  for (const RecordType type : {RecordType::kManifest, RecordType::kCharter}) {
+    HOLDFAST_ASSIGN(const auto locations, parts_.table.records(type));
+    const bool inside = std::ranges::any_of(locations, [&](const Location& location) {
+      return location.segment == range.segment && location.offset >= range.begin &&
+             location.offset < range.end;
+    });
+    if (inside) return true;
+  }
+  return false;
 }
 
 Status Verification::damage(const Location& location, const std::string& what,

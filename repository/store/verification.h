@@ -29,7 +29,11 @@ class Verification {
   Status begin_segment(const VerifyDepth& depth, VerifyProgress& progress);
   Status visit(const Stretch& stretch, VerifyProgress& progress);
   Status visit_frame(const Stretch& stretch, const Location& location, VerifyProgress& progress);
-  Status visit_gap(const Stretch& stretch, VerifyProgress& progress);
+  Status visit_signed_record(const Stretch& stretch, const std::string& what,
+                             VerifyProgress& progress);
+  void visit_gap(const Stretch& stretch);
+  Status check_gaps(VerifyProgress& progress);
+  Result<bool> holds_signed_record(const SegmentRange& range);
   Result<format::FrameHeader> header_of(const Stretch& stretch);
   Status check_signature(const format::ParsedFrame& frame, VerifyProgress& progress);
   Status check_entries(VerifyProgress& progress);
@@ -49,9 +53,10 @@ class Verification {
   std::uint64_t step_bytes_ = 0;  // read in this step
   std::size_t step_objects_ = 0;  // to be looked up at its end
   std::vector<SeenFrame> seen_;
-  // Gaps, with their lengths, whose objects were looked for already: that takes a pass over the
-  // index.
-  std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint64_t> known_gaps_;
+  std::vector<SegmentRange> gaps_;  // of this step, to be looked for in the index at its end
+  // Ends of the gaps in which nothing lies any more. Nothing ever will, so that they need no
+  // further pass over the index.
+  std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint64_t> rubbish_;
 };
 
 }  // namespace holdfast::repository

@@ -104,6 +104,20 @@ TEST_F(NodeCharters, TheNextVersionMustFollowTheCurrentOne) {
   EXPECT_EQ(read(embedder).digest, second.digest);
 }
 
+TEST_F(NodeCharters, ANodeThatMissedSeveralChangesTakesTheNewestAndNoOlderOne) {
+  create_repository();
+  const Peer admin = connect(repository.admin);
+  const auto second = repository.charter(2, repository.first_charter().digest);
+  const auto third = repository.charter(3, second.digest);
+  const auto fourth = repository.charter(4, third.digest);
+  EXPECT_EQ(outcome_of(put(admin, fourth)), "ok");
+  EXPECT_EQ(outcome_of(put(admin, third)), "conflict");
+  EXPECT_EQ(outcome_of(put(admin, second)), "conflict");
+  EXPECT_EQ(version(), 4U);
+  restart();
+  EXPECT_EQ(version(), 4U);
+}
+
 TEST_F(NodeCharters, ACharterHoldsFromWhenItIsDurableAndNotBefore) {
   create_repository();
   const auto first = repository.first_charter();

@@ -1,6 +1,7 @@
 // Bytes that go bad while the store is open: found, marked with everything above, healed.
 #include <gmock/gmock.h>
 
+#include "repository/store/signed_records.h"
 #include "tests/unit/repository/store/store_fixture.h"
 
 namespace holdfast::repository {
@@ -246,6 +247,32 @@ TEST_F(StoreVerification, ABrokenRecordHeaderLosesItsObjectsAndNoOthers) {
     put(again(low_));
     expect_whole();
   }
+}
+
+TEST_F(StoreVerification, ABrokenRecordHeaderIsNoProblemOnceItsObjectsWereStoredAgain) {
+  const Location at = location(low_.id());
+  files_.flip_bit(segment_path(at.segment), at.offset + 1, 2);
+  EXPECT_THAT(verify({VerifyDepth::kStructure}).problems, Not(IsEmpty()));
+  EXPECT_THAT(verify({VerifyDepth::kStructure}).problems, Not(IsEmpty()));  // it stays one
+  put(again(low_));
+  sync();
+  expect_whole();
+  EXPECT_THAT(verify({VerifyDepth::kSignature}).problems, IsEmpty());
+  store_.reset();
+  open();
+  EXPECT_THAT(verify({VerifyDepth::kSignature}).problems, IsEmpty());
+}
+
+TEST_F(StoreVerification, ALostManifestRecordStaysAProblem) {
+  const std::uint64_t end = files_.size_of(segment_path(location(root_.id()).segment));
+  const std::uint64_t manifest_begin =
+      end -
+      record_size(static_cast<std::uint32_t>(encode_manifest_record({}, manifest_.bytes).size()));
+  const TestFrame behind = data();
+  store({&behind});
+  files_.flip_bit(segment_path(location(root_.id()).segment), manifest_begin, 1);
+  EXPECT_THAT(verify({VerifyDepth::kStructure}).problems, Not(IsEmpty()));
+  EXPECT_THAT(verify({VerifyDepth::kStructure}).problems, Not(IsEmpty()));
 }
 
 TEST_F(StoreVerification, AForgedFrameIsFoundByItsSignature) {
