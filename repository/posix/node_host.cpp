@@ -96,7 +96,7 @@ struct NodeHost::State {
   Node node;
 
   struct ZmqFront {
-    ZmqFront(State& state)
+    explicit ZmqFront(State& state)
         : authenticator(context, state.loop,
                         [&state](const CurveKey& key) { return state.node.admits(key); }),
           listener(context, state.loop, authenticator, state.folder.keys().clone(), state.node,

@@ -27,7 +27,7 @@ Result<Buffer> Store::read_frame(const ObjectId& id) {
   auto bytes = read_record(parts.segments, entry->location, RecordType::kFrame);
   std::optional<Error> failure;
   if (!bytes) {
-    failure = std::move(bytes).error();
+    failure = bytes.error();
   } else {
     const auto frame = format::parse_frame(*bytes);
     if (!frame)

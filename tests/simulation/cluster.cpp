@@ -187,7 +187,7 @@ Result<agent::BackupReport> Cluster::back_up(const std::function<void()>& during
   request.catalog_path = kCatalog;
   std::optional<Result<agent::BackupReport>> result;
   agent::BackupSession session(
-      loop, loop, loop, random, agent_disk_, source, scan, *writer_, pointers, request,
+      {loop, loop, loop, random, agent_disk_}, source, scan, *writer_, pointers, request,
       [&](Result<agent::BackupReport> report) { result.emplace(std::move(report)); });
   session.start();
   loop.run_until([&] {
