@@ -30,8 +30,8 @@ Status write_file_atomically(FileSystem& files, const std::string& path, ByteVie
 
 namespace {
 
-// A name that is there may be one that an earlier attempt made and did not come to sync. Who may not
-// sync a folder has not made anything in it.
+// A name that is there may be one that an earlier attempt made and did not come to sync. Who may
+// not sync a folder has not made anything in it.
 Status sync_name(FileSystem& files, const std::string& path) {
   Status synced = files.sync_directory(parent_path(path));
   if (synced) return synced;

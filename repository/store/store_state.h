@@ -23,8 +23,8 @@ struct Store::State {
   Error refuse_writes(Error error);
   Result<Location> append(RecordType type, ByteView payload);
 
-  // From the segments alone. Until it succeeds the index lacks what was not replayed: nothing may be
-  // written to it that says how far it goes.
+  // From the segments alone. Until it succeeds the index lacks what was not replayed: nothing may
+  // be written to it that says how far it goes.
   Status rebuild_index();
 
   SyncWork begin_sync();

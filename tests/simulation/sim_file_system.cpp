@@ -263,6 +263,7 @@ Status SimFileSystem::rename(const std::string& from, const std::string& to) {
   if (replaced && *replaced == node) return end_call();
   if (node->is_folder && lies_below(to, from))
     return error(Code::kInvalidArgument, from, "it would lie in itself");
+  if (lies_below(from, to)) return error(Code::kAlreadyExists, to, "Directory not empty");
   if (replaced) HOLDFAST_TRY(may_replace(*node, **replaced, to));
   if (stop != StopPoint::kTorn) {
     if (replaced) used_ -= (*replaced)->seen.size();
