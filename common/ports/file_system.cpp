@@ -36,8 +36,8 @@ Status sync_name(FileSystem& files, const std::string& path) {
   Status synced = files.sync_directory(parent_path(path));
   if (synced) return synced;
   const Code code = synced.error().code();
-  const bool not_ours = code == Code::kPermissionDenied || code == Code::kReadOnly ||
-                        code == Code::kInvalidArgument;
+  const bool not_ours =
+      code == Code::kPermissionDenied || code == Code::kReadOnly || code == Code::kInvalidArgument;
   return not_ours ? Status() : synced;
 }
 
