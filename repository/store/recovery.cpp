@@ -50,7 +50,13 @@ Status Recovery::open(Status& cuts) {
 }
 
 Status Recovery::rebuild() {
-  const std::map<std::uint32_t, std::uint64_t> lengths = std::move(parts_.lengths);
+  const std::map<std::uint32_t, std::uint64_t> lengths = parts_.lengths;
+  Status replayed = replay_all(lengths);
+  if (!replayed) parts_.lengths = lengths;  // for the next attempt
+  return replayed;
+}
+
+Status Recovery::replay_all(const std::map<std::uint32_t, std::uint64_t>& lengths) {
   parts_.lengths.clear();
   parts_.anchor.reset();
   parts_.records.clear();
@@ -162,13 +168,14 @@ Status Recovery::replay(std::uint32_t segment, std::uint64_t from, std::uint64_t
       valid_end = stretch->offset + stretch->size;
       parts_.lengths[segment] = valid_end;
       parts_.anchor = Anchor{location, stretch->header.payload_checksum};
-      if (parts_.table.unsynced_count() >= kBatchEntries)
+      if (parts_.table.unsynced_count() >= kBatchEntries && valid_end <= end)
         HOLDFAST_TRY(commit({segment, valid_end}));
     } else {
       ++doubtful;
     }
   }
   if (valid_end > 0 && !header_is_valid) HOLDFAST_TRY(repair_header(segment));
+  if (valid_end > end) HOLDFAST_TRY(restore_padding(segment, valid_end));
   if (may_cut)
     HOLDFAST_TRY(end_segment(segment, valid_end, end));
   else
@@ -209,6 +216,14 @@ Status Recovery::end_segment(std::uint32_t segment, std::uint64_t valid_end, std
 Status Recovery::repair_header(std::uint32_t segment) {
   HOLDFAST_ASSIGN(auto file, parts_.segments.append_to(segment));
   HOLDFAST_TRY(file->write_at(0, {encode_segment_header(segment, parts_.node)}));
+  return file->sync_data();
+}
+
+// A record that lost a part of its padding is whole. But an index that reaches beyond the segment's
+// end is not believed, so the end is put right before the index is told.
+Status Recovery::restore_padding(std::uint32_t segment, std::uint64_t valid_end) {
+  HOLDFAST_ASSIGN(auto file, parts_.segments.append_to(segment));
+  HOLDFAST_TRY(file->truncate(valid_end));
   return file->sync_data();
 }
 

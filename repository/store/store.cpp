@@ -54,6 +54,8 @@ Result<std::unique_ptr<Store>> Store::open(FileSystem& files, const std::string&
   }
   HOLDFAST_TRY(check_marker(as_text(*marker), node, marker_path(path)));
   HOLDFAST_ASSIGN(auto lock, files.lock(path + "/lock"));
+  // A process that was killed while it created the store may have left the marker's name unsynced.
+  HOLDFAST_TRY(files.sync_directory(path));
   auto state = std::make_unique<State>(files, path, std::move(lock), node, index, limits);
   HOLDFAST_TRY_OR(state->recover(), path);
   return std::unique_ptr<Store>(new Store(std::move(state)));
@@ -102,7 +104,7 @@ Result<std::vector<bool>> Store::present(std::span<const ObjectId> ids) {
 }
 
 Status Store::State::writable() const {
-  if (parts.writer.usable()) return {};
+  if (parts.writer.usable() && index_is_whole) return {};
   return Error(Code::kReadOnly, "the store takes no writes: " + read_only_reason);
 }
 

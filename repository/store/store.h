@@ -175,7 +175,8 @@ class Store {
   StoreStatistics statistics();
 
   // Rebuilds the index from the segments alone, after syncing what is not durable yet. Reads every
-  // byte before it returns. kConflict while a sync is under way.
+  // byte before it returns. kConflict while a sync is under way. On any other failure the store is
+  // read-only and knows of a part only, until this or try_recover_writes() succeeds.
   Status reindex();
 
  private:

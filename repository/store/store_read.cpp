@@ -101,14 +101,25 @@ Status Store::reindex() {
   if (state.syncs_begun != state.syncs_finished)
     return Error(Code::kConflict, "the index cannot be rebuilt while a sync is under way");
   if (state.parts.writer.unsynced_bytes() > 0) HOLDFAST_TRY(sync());
-  RecoveryReport report;
-  HOLDFAST_TRY(Recovery(state.parts, report).rebuild());
-  HOLDFAST_ASSIGN(state.durable_end, state.parts.table.index().checkpoint());
-  state.durable_mark = state.parts.table.unsynced_mark();
-  state.durable_anchor = state.parts.anchor;
-  state.durable_lengths.clear();
-  state.index_lags = false;
-  state.verification.restart();
+  Status rebuilt = state.rebuild_index();
+  if (rebuilt) return rebuilt;
+  return state.refuse_writes(
+      std::move(rebuilt).error().with_context("the index could not be rebuilt"));
+}
+
+Status Store::State::rebuild_index() {
+  // First: what is to be cut off must not be found.
+  HOLDFAST_TRY(parts.writer.make_cuts());
+  index_is_whole = false;
+  RecoveryReport rebuilt;
+  HOLDFAST_TRY(Recovery(parts, rebuilt).rebuild());
+  HOLDFAST_ASSIGN(durable_end, parts.table.index().checkpoint());
+  durable_mark = parts.table.unsynced_mark();
+  durable_anchor = parts.anchor;
+  durable_lengths.clear();
+  index_lags = false;
+  index_is_whole = true;
+  verification.restart();
   return {};
 }
 

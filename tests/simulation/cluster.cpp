@@ -39,7 +39,9 @@ class ClusterNode::OwnExecutor final : public Executor {
 
 class ClusterNode::NoInvitations final : public repository::Invitations {
  public:
-  std::optional<repository::Invitation> find(const CurveKey&) override { return std::nullopt; }
+  Result<std::optional<repository::Invitation>> find(const CurveKey&) override {
+    return std::optional<repository::Invitation>();
+  }
   Status bind(const CurveKey&, const RepositoryId&) override {
     return Error(Code::kNotFound, "no invitations here");
   }

@@ -68,6 +68,7 @@ class Cluster {
   // Whether this node lists the snapshot as complete.
   bool holds(std::size_t node, const ManifestId& snapshot);
   std::uint64_t trace() const { return trace_; }
+  simulation::SimFileSystem& agent_disk() { return agent_disk_; }
 
   std::uint64_t seed;
   SeededRandom random;

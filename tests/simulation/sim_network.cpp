@@ -79,6 +79,11 @@ void SimNetwork::Port::disconnect(const Peer& peer) {
 
 void SimNetwork::carry(std::function<void(Message)> deliver, Message message) {
   ++figures_.sent;
+  if (figures_.sent == lost_message_ ||
+      (loses_for_good_ && lost_message_ != 0 && figures_.sent > lost_message_)) {
+    ++figures_.lost;
+    return;
+  }
   if (random_.below(1000) < faults_.lost) {
     ++figures_.lost;
     return;

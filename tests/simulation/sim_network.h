@@ -32,6 +32,11 @@ class SimNetwork {
 
   void set_faults(NetworkFaults faults) { faults_ = faults; }
   const NetworkFigures& figures() const { return figures_; }
+  // The `nth` message from now (1 is the next) vanishes, and if `for_good` all behind it; 0: none.
+  void lose_message(std::uint64_t nth, bool for_good) {
+    lost_message_ = nth == 0 ? 0 : figures_.sent + nth;
+    loses_for_good_ = for_good;
+  }
 
   // "sim:NAME" is this node from now on; null: nobody listens there.
   void listen(const std::string& name, MessageHandler* handler);
@@ -75,6 +80,8 @@ class SimNetwork {
   Random& random_;
   NetworkFaults faults_;
   NetworkFigures figures_;
+  std::uint64_t lost_message_ = 0;  // by its number among those sent
+  bool loses_for_good_ = false;
   std::map<std::string, MessageHandler*> nodes_;
   std::map<std::uint64_t, Connection> connections_;
   std::uint64_t next_connection_ = 1;
