@@ -68,7 +68,7 @@ void BackupSession::conclude() {
       return end(std::move(status).error().with_context("local catalog"));
     catalog_writer_.reset();
     auto catalog = CatalogFileReader::open(files_, request_.catalog_path + ".new");
-    if (!catalog) return end(std::move(catalog).error());
+    if (!catalog) return end(std::move(catalog).error().with_context("local catalog"));
     own_catalog_ = std::move(*catalog);
   }
   if (!manifest_) return pipeline_->flush();

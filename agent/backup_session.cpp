@@ -17,25 +17,24 @@ constexpr Duration kWatch = std::chrono::milliseconds(250);
 
 }  // namespace
 
-BackupSession::BackupSession(EventLoop& loop, Executor& executor, const Clock& clock,
-                             Random& random, FileSystem& files, SourceTree& source,
-                             EntryStream& scan, const WriterKeys& keys,
-                             std::vector<NodeLink*> links, BackupRequest request, Done done)
-    : loop_(loop),
-      executor_(executor),
-      clock_(clock),
-      files_(files),
+BackupSession::BackupSession(BackupPorts ports, SourceTree& source, EntryStream& scan,
+                             const WriterKeys& keys, std::vector<NodeLink*> links,
+                             BackupRequest request, Done done)
+    : loop_(ports.loop),
+      executor_(ports.executor),
+      clock_(ports.clock),
+      files_(ports.files),
       source_(source),
       scan_(scan),
       keys_(keys),
       request_(std::move(request)),
       done_(std::move(done)),
-      run_(format::begin_run(random, keys.repository, keys.encryption_key)),
+      run_(format::begin_run(ports.random, keys.repository, keys.encryption_key)),
       identifier_(keys.id_key),
-      began_(clock.wall()),
-      started_(clock.now()) {
+      began_(clock_.wall()),
+      started_(clock_.now()) {
   for (NodeLink* link : links) {
-    nodes_.push_back(std::make_unique<NodeState>(*link, clock, [this] { advance(); }));
+    nodes_.push_back(std::make_unique<NodeState>(*link, clock_, [this] { advance(); }));
     link->on_change([node = nodes_.back().get()] { node->feed.link_changed(); });
   }
 }

@@ -80,6 +80,15 @@ struct BackupReport {
   std::uint64_t problem_count = 0;
 };
 
+// All outlive the session.
+struct BackupPorts {
+  EventLoop& loop;
+  Executor& executor;
+  const Clock& clock;
+  Random& random;
+  FileSystem& files;
+};
+
 class BackupSession {
  public:
   using Done = std::function<void(Result<BackupReport>)>;
@@ -88,8 +97,7 @@ class BackupSession {
   // before it goes. `links` are started, or will be, by the caller, and their
   // on_change is taken over. `done` is called once from the loop: a report whenever the manifest
   // was accepted by at least W nodes, else an error that names each node's reason.
-  BackupSession(EventLoop& loop, Executor& executor, const Clock& clock, Random& random,
-                FileSystem& files, SourceTree& source, EntryStream& scan, const WriterKeys& keys,
+  BackupSession(BackupPorts ports, SourceTree& source, EntryStream& scan, const WriterKeys& keys,
                 std::vector<NodeLink*> links, BackupRequest request, Done done);
   ~BackupSession();
   void start();

@@ -23,6 +23,8 @@ constexpr CutRule kLeafRule{127, 64, 1024};
 constexpr CutRule kIndexRule{63, 32, 512};
 constexpr std::size_t kMaxLeafBytes = 256 << 10;
 constexpr std::size_t kMaxLeafRefs = 8192;
+// A reader takes four times as much. Reached by paths of 4 KiB and more on the average.
+constexpr std::size_t kMaxLeafPathBytes = std::size_t{4} << 20;
 
 }  // namespace
 
@@ -54,7 +56,7 @@ void CatalogBuilder::add(const CatalogEntry& entry) {
   if (entry.entry.is_regular()) leaf_->bytes += entry.entry.size;
   const std::uint64_t hash = content::checksum64(as_bytes(entry.entry.path));
   if (kLeafRule.cuts(hash, leaf_->entries) || leaf_->encoder.approximate_bytes() >= kMaxLeafBytes ||
-      leaf_->encoder.refs() >= kMaxLeafRefs)
+      leaf_->encoder.refs() >= kMaxLeafRefs || leaf_->encoder.path_bytes() >= kMaxLeafPathBytes)
     cut_leaf();
 }
 

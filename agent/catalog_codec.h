@@ -20,6 +20,7 @@ class LeafEncoder {
   std::size_t entries() const;
   std::size_t refs() const;
   std::size_t approximate_bytes() const;
+  std::size_t path_bytes() const;  // of all paths in full, though they are not written so
   // The refs and the payload; the encoder is empty again.
   std::pair<std::vector<ObjectId>, Bytes> take();
 

@@ -18,7 +18,7 @@ bool is_at_or_below(std::string_view path, std::string_view folder) {
 
 CatalogFetch::CatalogFetch(ObjectFetcher& fetcher, FileSystem& files, EventLoop& loop,
                            Executor& executor)
-    : fetcher_(fetcher), files_(files), loop_(loop), executor_(executor), walk_(fetcher, loop) {}
+    : files_(files), loop_(loop), executor_(executor), walk_(fetcher, loop) {}
 
 CatalogFetch::~CatalogFetch() { *alive_ = false; }
 

@@ -53,7 +53,6 @@ class CatalogFetch final : private CatalogVisitor {
   void lost(const ObjectId& id, const std::string& path, const Error& error) override;
   void write(bool last);
 
-  ObjectFetcher& fetcher_;
   FileSystem& files_;
   EventLoop& loop_;
   Executor& executor_;

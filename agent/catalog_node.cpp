@@ -4,6 +4,7 @@
 
 #include "agent/catalog_codec.h"
 #include "common/format/catalog.pb.h"
+#include "common/format/field_scan.h"
 
 namespace holdfast::agent {
 namespace {
@@ -13,6 +14,28 @@ Error corrupt(std::string_view what) {
 }
 
 constexpr std::size_t kMaxPath = 1 << 20;
+// Far more than the builder puts into one.
+constexpr std::size_t kMaxLeafEntries = 16'384;
+constexpr std::size_t kMaxLeafXattrs = 65'536;
+constexpr std::size_t kMaxLeafPathBytes = std::size_t{16} << 20;
+
+// Whether a leaf has few enough entries and extended attributes; it is asked before anything is
+// made of them, since one of two bytes becomes an object of hundreds.
+bool is_bounded_leaf(ByteView message) {
+  constexpr std::uint32_t kEntry = format::CatalogLeafProto::kEntriesFieldNumber;
+  constexpr std::uint32_t kXattr = format::EntryProto::kXattrsFieldNumber;
+  std::size_t entries = 0, xattrs = 0;
+  format::FieldScan fields(message);
+  while (const auto field = fields.next()) {
+    if (field->number != kEntry || !field->is_delimited) continue;
+    if (++entries > kMaxLeafEntries) return false;
+    format::FieldScan inner(field->content);
+    while (const auto part = inner.next())
+      if (part->number == kXattr && ++xattrs > kMaxLeafXattrs) return false;
+    if (inner.malformed()) return false;
+  }
+  return !fields.malformed();
+}
 
 template <typename Proto>
 Status parse(Proto& proto, ListKind kind, ByteView payload) {
@@ -38,7 +61,7 @@ Status decode_content(Content& content, const format::EntryProto& proto,
     return corrupt("an entry's content is outside its refs");
   content.refs.assign(refs.begin() + static_cast<std::ptrdiff_t>(first),
                       refs.begin() + static_cast<std::ptrdiff_t>(first + count));
-  content.lists = proto.content_lists();
+  content.lists = proto.content_lists() && count > 0;
   content.lengths.assign(proto.lengths().begin(), proto.lengths().end());
   if (content.lengths.size() != (count > 1 && !content.lists ? count : 0))
     return corrupt("an entry has other than one length a chunk");
@@ -102,15 +125,24 @@ Result<ListKind> list_kind(ByteView payload) {
 }
 
 Result<std::vector<CatalogEntry>> decode_leaf(std::span<const ObjectId> refs, ByteView payload) {
+  if (payload.empty() || !is_bounded_leaf(payload.subspan(1)))
+    return corrupt("malformed, or more entries than a leaf may have");
   format::CatalogLeafProto proto;
   HOLDFAST_TRY(parse(proto, ListKind::kLeaf, payload));
   std::vector<CatalogEntry> entries;
+  std::size_t path_bytes = 0, used_refs = 0;
   entries.reserve(static_cast<std::size_t>(proto.entries_size()));
   for (auto& from : *proto.mutable_entries()) {
     const std::string_view before =
         entries.empty() ? std::string_view() : entries.back().entry.path;
     CatalogEntry entry;
     HOLDFAST_TRY(decode_entry(entry, from, before));
+    // An entry of a few bytes can share a long path, or name all refs, as others before it do.
+    path_bytes += entry.entry.path.size();
+    if (path_bytes > kMaxLeafPathBytes) return corrupt("longer paths than a leaf may have");
+    if (from.ref_count() > refs.size() - used_refs)
+      return corrupt("its entries' contents are more than its refs");
+    used_refs += from.ref_count();
     HOLDFAST_TRY(decode_content(entry.content, from, refs));
     if (!entries.empty() && compare_paths(before, entry.entry.path) >= 0)
       return corrupt("entries out of order");
@@ -120,6 +152,10 @@ Result<std::vector<CatalogEntry>> decode_leaf(std::span<const ObjectId> refs, By
 }
 
 Result<CatalogIndex> decode_index(std::span<const ObjectId> refs, ByteView payload) {
+  constexpr std::size_t kOtherFields = 16;
+  if (payload.empty() ||
+      !format::has_at_most_fields(payload.subspan(1), refs.size() + kOtherFields))
+    return corrupt("malformed, or more children than refs");
   format::CatalogIndexProto proto;
   HOLDFAST_TRY(parse(proto, ListKind::kIndex, payload));
   if (static_cast<std::size_t>(proto.children_size()) != refs.size() || refs.empty())
@@ -130,6 +166,7 @@ Result<CatalogIndex> decode_index(std::span<const ObjectId> refs, ByteView paylo
   index.children.reserve(refs.size());
   for (std::size_t i = 0; i < refs.size(); ++i) {
     auto& child = *proto.mutable_children(static_cast<int>(i));
+    if (!is_valid_path(child.first_path())) return corrupt("a path that no file can have");
     index.children.push_back(
         {refs[i], std::move(*child.mutable_first_path()), child.entries(), child.bytes()});
   }
@@ -168,7 +205,7 @@ struct LeafEncoder::State {
   format::CatalogLeafProto proto;
   std::vector<ObjectId> refs;
   std::string last_path;
-  std::size_t bytes = 0;
+  std::size_t bytes = 0, path_bytes = 0;
 };
 
 LeafEncoder::LeafEncoder() : state_(std::make_unique<State>()) {}
@@ -219,6 +256,7 @@ void LeafEncoder::add(const CatalogEntry& from) {
   }
   state.last_path = entry.path;
   state.bytes += size;
+  state.path_bytes += entry.path.size();
 }
 
 std::size_t LeafEncoder::entries() const {
@@ -226,6 +264,7 @@ std::size_t LeafEncoder::entries() const {
 }
 std::size_t LeafEncoder::refs() const { return state_->refs.size(); }
 std::size_t LeafEncoder::approximate_bytes() const { return state_->bytes; }
+std::size_t LeafEncoder::path_bytes() const { return state_->path_bytes; }
 
 std::pair<std::vector<ObjectId>, Bytes> LeafEncoder::take() {
   State& state = *state_;
@@ -233,7 +272,7 @@ std::pair<std::vector<ObjectId>, Bytes> LeafEncoder::take() {
                                                serialize(ListKind::kLeaf, state.proto)};
   state.proto.Clear();
   state.refs.clear();
-  state.bytes = 0;
+  state.bytes = state.path_bytes = 0;
   return leaf;
 }
 

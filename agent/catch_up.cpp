@@ -73,6 +73,7 @@ void CatchUp::read_batch() {
     return advance();
   }
   std::vector<ObjectId> ids;
+  ids.reserve(lists.size());
   for (const ListObject& list : lists) ids.push_back(list.id);
   feed_.ask_present(std::move(ids), [this, alive = alive_,
                                      lists = std::move(lists)](std::vector<bool> present) mutable {

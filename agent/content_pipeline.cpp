@@ -144,7 +144,8 @@ void ContentPipeline::check_questions() {
     again = false;
     for (auto at = questions_.begin(); at != questions_.end(); ++at) {
       // A feed that left answers no more: its callback is void, so the question may go.
-      if ((at->waiting &= active) != 0) continue;
+      at->waiting &= active;
+      if (at->waiting != 0) continue;
       Question question = std::move(*at);
       questions_.erase(at);
       for (auto& missing : question.missing) missing &= active;

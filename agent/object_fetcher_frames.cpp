@@ -120,7 +120,7 @@ void ObjectFetcher::open_frames() {
     Received received = std::move(group->received.front());
     group->received.pop_front();
     group->opening = true;
-    executor_.submit([this, alive = alive_, &loop = loop_, group, ids = group->ids,
+    executor_.submit([this, alive = alive_, &loop = loop_, group = group, ids = group->ids,
                       on_frame = group->fetch->on_frame, opener = std::move(opener),
                       node = received.node, body = std::move(received.body)]() mutable {
       Opened opened;

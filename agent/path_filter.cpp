@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <optional>
 
+#include "common/base/text.h"
+
 namespace holdfast::agent {
 namespace {
 
@@ -144,7 +146,7 @@ Result<PathFilter> PathFilter::parse(const std::vector<std::string>& patterns) {
   PathFilter filter;
   filter.patterns_.reserve(patterns.size());
   for (const std::string& text : patterns) {
-    HOLDFAST_ASSIGN_OR(Pattern pattern, parse_one(text), "pattern \"" + text + "\"");
+    HOLDFAST_ASSIGN_OR(Pattern pattern, parse_one(text), "pattern \"" + printable(text) + "\"");
     filter.patterns_.push_back(std::move(pattern));
   }
   return filter;

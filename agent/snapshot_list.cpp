@@ -178,6 +178,7 @@ SnapshotListing::SnapshotListing(std::vector<NodeLink*> links, format::Charter c
                                  Executor& executor)
     : links_(std::move(links)), loop_(loop), executor_(executor), pages_read_(links_.size(), 0) {
   std::vector<std::string> names;
+  names.reserve(links_.size());
   for (const NodeLink* link : links_) names.push_back(link->name());
   reading_ = std::make_shared<Reading>(std::move(charter), private_key, std::move(names));
 }

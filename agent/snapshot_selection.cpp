@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "common/base/text.h"
+
 namespace holdfast::agent {
 namespace {
 
@@ -79,7 +81,7 @@ Result<const Snapshot*> select_snapshot(const SnapshotList& list, std::string_vi
   }
   return Error(Code::kInvalidArgument,
                fmt::format("\"{}\" is no snapshot: give the beginning of an id, latest or latest~N",
-                           selector));
+                           printable(selector)));
 }
 
 Result<const Snapshot*> select_at(const SnapshotList& list, UnixTime time,

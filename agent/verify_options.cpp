@@ -5,6 +5,8 @@
 #include <charconv>
 #include <limits>
 
+#include "common/base/text.h"
+
 namespace holdfast::agent {
 namespace {
 
@@ -20,7 +22,7 @@ Result<DataSubset> parse_data_subset(std::string_view text) {
   const Error wrong(Code::kInvalidArgument,
                     fmt::format("\"{}\" is no part of the data: give N/T, a percentage as 2.5%, or "
                                 "a size as 500M",
-                                text));
+                                printable(text)));
   DataSubset subset;
   if (const auto slash = text.find('/'); slash != std::string_view::npos) {
     std::uint64_t part = 0, parts = 0;

@@ -90,7 +90,7 @@ VerifySession::~VerifySession() { *alive_ = false; }
 
 void VerifySession::start(SnapshotList list, VerifyOptions options, Done done) {
   list_ = std::move(list);
-  options_ = std::move(options);
+  options_ = options;
   done_ = std::move(done);
   result_.nodes.resize(links_.size());
   runs_.resize(links_.size());

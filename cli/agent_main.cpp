@@ -9,10 +9,8 @@
 #include "cli/profile.h"
 #include "common/base/text.h"
 
+namespace holdfast::cli {
 namespace {
-
-using namespace holdfast;
-using namespace holdfast::cli;
 
 constexpr std::size_t kMaxProfile = 1 << 20;
 
@@ -75,12 +73,13 @@ int run(int argc, char** argv) {
 }
 
 }  // namespace
+}  // namespace holdfast::cli
 
 int main(int argc, char** argv) {
   try {
-    return run(argc, argv);
+    return holdfast::cli::run(argc, argv);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "holdfast-agent: %s\n", error.what());
-    return kFailed;
+    return holdfast::cli::kFailed;
   }
 }

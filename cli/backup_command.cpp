@@ -200,7 +200,7 @@ Result<BackupReport> run_session(Session& session, RepositoryAccess& access, Sou
   using Outcome = std::shared_ptr<Result<BackupReport>>;
   Workplace& work = session.work;
   std::function<void(Outcome)> done;
-  BackupSession backup(work.loop, work.pool, work.clock, work.random, work.files, *source.tree,
+  BackupSession backup({work.loop, work.pool, work.clock, work.random, work.files}, *source.tree,
                        scan, keys, access.links(), std::move(request),
                        [&done](Result<BackupReport> report) {
                          done(std::make_shared<Result<BackupReport>>(std::move(report)));

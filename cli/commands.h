@@ -20,8 +20,8 @@ struct Session {
 };
 
 struct InitOptions {
-  std::vector<std::string> nodes;  // invites or folders; none: the repository is a folder
-  std::uint32_t write_quorum = 0;  // 0: the default
+  std::vector<std::string> nodes;   // invites or folders; none: the repository is a folder
+  std::uint32_t write_quorum = 0;   // 0: the default
   std::string kdf_cost = "normal";  // or low, high
 };
 Result<int> init(Session& session, const InitOptions& options);

@@ -7,12 +7,12 @@
 #include "cli/command_line.h"
 
 int main(int argc, char** argv) {
-  using namespace holdfast::cli;
+  namespace cli = holdfast::cli;
   try {
-    Output output("holdfast");
-    return run_command_line(argc, argv, output, "holdfast " HOLDFAST_VERSION);
+    cli::Output output("holdfast");
+    return cli::run_command_line(argc, argv, output, "holdfast " HOLDFAST_VERSION);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "holdfast: %s\n", error.what());
-    return kFailed;
+    return cli::kFailed;
   }
 }

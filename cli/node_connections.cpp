@@ -83,6 +83,7 @@ agent::NodeLink& NodeConnections::connect(const format::CharterNode& node,
 
 std::vector<agent::NodeLink*> NodeConnections::links() const {
   std::vector<agent::NodeLink*> links;
+  links.reserve(links_.size());
   for (const auto& link : links_) links.push_back(link.get());
   return links;
 }

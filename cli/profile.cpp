@@ -48,6 +48,7 @@ class ProfileParser {
  private:
   Error unknown(const std::string& key, const toml::node& value) const {
     std::vector<std::string> known;
+    known.reserve(takers_.size());
     for (const auto& [name, take] : takers_) known.push_back(name);
     const std::string near = nearest_word(key, known);
     return wrong(value, path_,

@@ -203,7 +203,7 @@ Result<agent::WriterKeys> RepositoryAccess::writer_keys() {
                            std::move(signing_key),
                            own ? credential_->writer->id_key.clone()
                                : format::group_id_key(vault->id_key, known->trust_group),
-                           std::move(chunker),
+                           chunker,
                            charter.compression_level};
 }
 

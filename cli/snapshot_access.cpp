@@ -11,6 +11,8 @@ namespace holdfast::cli {
 namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000;
+// From 1970 in either direction to where nanoseconds end, in 1677 and 2262.
+constexpr std::int64_t kMostSeconds = INT64_MAX / kSecond;
 
 std::vector<std::string> split(const std::string& text, char by) {
   std::vector<std::string> parts;
@@ -23,8 +25,14 @@ std::vector<std::string> split(const std::string& text, char by) {
   }
 }
 
+// Rounded down before 1970, too: an agent may claim any time.
+std::int64_t nanoseconds_within(UnixTime time) {
+  const std::int64_t rest = time.nanoseconds % kSecond;
+  return rest < 0 ? rest + kSecond : rest;
+}
+
 std::tm broken_down(UnixTime time, bool utc) {
-  const auto seconds = static_cast<std::time_t>(time.nanoseconds / kSecond);
+  const std::time_t seconds = time.nanoseconds / kSecond - (time.nanoseconds % kSecond < 0 ? 1 : 0);
   std::tm parts{};
   if (utc)
     ::gmtime_r(&seconds, &parts);
@@ -124,6 +132,9 @@ Result<UnixTime> parse_time(const std::string& text) {
     if (body.size() <= 16) parts.tm_sec = 59;
     parts.tm_isdst = -1;
     const std::time_t seconds = utc ? ::timegm(&parts) : ::mktime(&parts);
+    if (seconds <= -kMostSeconds || seconds >= kMostSeconds)
+      return Error(Code::kInvalidArgument,
+                   fmt::format("\"{}\" lies beyond the years 1678 to 2261", printable(text)));
     return UnixTime{std::int64_t{seconds} * kSecond + (kSecond - 1)};
   }
   return Error(Code::kInvalidArgument,
@@ -138,7 +149,7 @@ std::string time_text(UnixTime time) {
 
 std::string iso_time(UnixTime time) {
   return fmt::format("{}.{:09}Z", text_of(broken_down(time, true), "%Y-%m-%dT%H:%M:%S"),
-                     time.nanoseconds % kSecond);
+                     nanoseconds_within(time));
 }
 
 Result<std::unique_ptr<LocalCatalog>> LocalCatalog::fetch(Session& session,

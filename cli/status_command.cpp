@@ -16,8 +16,8 @@ namespace holdfast::cli {
 namespace {
 
 constexpr double kDownProbability = 0.01;  // assumed: 3.65 days a year
-// Assumed: about a disk's annual failure rate (1.4 % over 2023 in Backblaze's published statistics)
-// and as much again for people and software, rounded up.
+// Assumed: a disk's annual failure rate (1.57 % over 2024, Backblaze, "Drive Stats for Q3 2025"),
+// and twice as much again for people, software and fire.
 constexpr double kLossProbability = 0.05;
 
 struct NodeStatus {

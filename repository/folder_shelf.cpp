@@ -45,6 +45,8 @@ Result<OpenedStore> FolderShelf::open(const RepositoryId& id) {
   const std::string path = path_of(id);
   HOLDFAST_ASSIGN(const bool exists, files_.exists(path));
   if (!exists) return Error(Code::kNoRepository, fmt::format("{}: there is no repository", path));
+  // What create() was cut off behind its rename may be seen and not be durable.
+  HOLDFAST_TRY(files_.sync_directory(folder_));
   OpenedStore opened;
   HOLDFAST_ASSIGN(opened.index, open_index_(path + "/index"));
   HOLDFAST_ASSIGN(opened.store, Store::open(files_, path, *opened.index, node_, limits_));

@@ -11,10 +11,7 @@ Result<std::unique_ptr<HostedRepository>> HostedRepository::load(const Repositor
                                                                  RepositoryPorts ports) {
   std::unique_ptr<HostedRepository> hosted(
       new HostedRepository(id, std::move(opened), std::move(ports)));
-  if (const auto record = hosted->store().charter()) {
-    HOLDFAST_ASSIGN(auto charter, format::parse_charter(*record, id));
-    hosted->membership_ = std::make_unique<Membership>(std::move(charter));
-  }
+  HOLDFAST_TRY(hosted->load_charter());
   const RecoveryReport& recovery = hosted->store().recovery();
   if (recovery.damaged_records != 0 || recovery.torn_bytes != 0 || recovery.index_rebuilt)
     hosted->note(
@@ -43,12 +40,40 @@ HostedRepository::~HostedRepository() {
   if (recovery_timer_runs_) ports_.loop.cancel(recovery_timer_);
 }
 
+// The newest that is signed. Recovery may have found a record within the bytes of some frame, which
+// an agent chose: it must not keep the repository from being opened. A signed one of a newer
+// program does, since those before it may admit whom it revoked.
+Status HostedRepository::load_charter() {
+  std::optional<Error> refusal;
+  store().charter([&](ByteView record) {
+    auto charter = format::parse_charter(record, id_);
+    if (charter) {
+      membership_ = std::make_unique<Membership>(std::move(*charter));
+      return true;
+    }
+    note(Severity::kError, fmt::format("a charter is left out: {}", charter.error().message()));
+    if (!refusal) refusal = charter.error();
+    return charter.error().code() == Code::kUnsupportedVersion;
+  });
+  if (membership_ == nullptr && refusal) return *std::move(refusal);
+  return {};
+}
+
+// That a manifest in a record was accepted once cannot be told from the record, as with charters.
+// Whose key the charter does not name is listed for readers to judge.
+Status HostedRepository::check_signature(const format::SignedManifest& manifest) const {
+  const format::CharterAgent* const author =
+      membership_ == nullptr ? nullptr : membership_->by_id(manifest.manifest.agent);
+  return author == nullptr ? Status() : format::verify_manifest(manifest, author->verify_key);
+}
+
 void HostedRepository::load_manifests() {
   for (const ManifestRecord& record : store().manifests()) {
     auto manifest = format::parse_manifest(record.signed_bytes);
-    if (!manifest) {
+    const Status good = manifest ? check_signature(*manifest) : Status(manifest.error());
+    if (!good) {
       note(Severity::kError, fmt::format("manifest {} is left out: {}", record.id.short_hex(),
-                                         manifest.error().message()));
+                                         good.error().message()));
       continue;
     }
     if (auto order = snapshots_.check_order(*manifest); !order)

@@ -79,6 +79,8 @@ class HostedRepository {
  private:
   HostedRepository(const RepositoryId& id, OpenedStore opened, RepositoryPorts ports);
   Store& store() { return *opened_.store; }
+  Status load_charter();
+  Status check_signature(const format::SignedManifest& manifest) const;
   void load_manifests();
 
   // What a request to write begins with: a node that was out of room may have some again.

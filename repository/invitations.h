@@ -18,8 +18,8 @@ struct Invitation {
 class Invitations {
  public:
   virtual ~Invitations() = default;
-  // The unexpired invitation of this key; nullopt if there is none.
-  virtual std::optional<Invitation> find(const CurveKey& key) = 0;
+  // The unexpired invitation of this key; nullopt if there is none, an error if it cannot be read.
+  virtual Result<std::optional<Invitation>> find(const CurveKey& key) = 0;
   // Binds an invitation to a repository, durably, before that is created: a crash in between leaves
   // an invitation that is good for this repository alone. Binding again to the same one does
   // nothing. kNotFound, kConflict (it is bound to another), kIo, kNoSpace.

@@ -127,7 +127,9 @@ bool Node::admits(const CurveKey& key) {
   for (const auto& [id, repository] : hosted_)
     if (repository->membership() != nullptr && repository->membership()->by_key(key) != nullptr)
       return true;
-  return ports_.invitations.find(key).has_value();
+  const auto invitation = ports_.invitations.find(key);
+  if (!invitation) ports_.log.note(Severity::kError, invitation.error().message());
+  return invitation && invitation->has_value();
 }
 
 void Node::on_disconnect(const Peer& peer) {
@@ -150,7 +152,9 @@ void Node::on_message(const Peer& peer, Message message) {
     return answer.fail(Error(Code::kProtocol, "only PutFrame comes with a second part"));
 
   HostedRepository* repository = find(*id);
-  const Asker asker = identify(peer, repository);
+  const auto identified = identify(peer, repository);
+  if (!identified) return answer.fail(identified.error());
+  const Asker& asker = *identified;
   if (auto allowed = allow(asker, *id, repository, *request); !allowed)
     return answer.fail(allowed.error());
   if (stopping_ && writes(request->what_case()))
@@ -165,7 +169,7 @@ HostedRepository* Node::find(const RepositoryId& id) {
   return found == hosted_.end() ? nullptr : found->second.get();
 }
 
-Asker Node::identify(const Peer& peer, const HostedRepository* repository) {
+Result<Asker> Node::identify(const Peer& peer, const HostedRepository* repository) {
   Asker asker;
   asker.peer = peer;
   if (peer.key == CurveKey{}) {
@@ -175,10 +179,11 @@ Asker Node::identify(const Peer& peer, const HostedRepository* repository) {
   }
   const Membership* membership = repository != nullptr ? repository->membership() : nullptr;
   asker.agent = membership != nullptr ? membership->by_key(peer.key) : nullptr;
-  if (asker.agent != nullptr)
+  if (asker.agent != nullptr) {
     asker.roles = asker.agent->roles & kAllRoles;
-  else
-    asker.invitation = ports_.invitations.find(peer.key);
+    return asker;
+  }
+  HOLDFAST_ASSIGN(asker.invitation, ports_.invitations.find(peer.key));
   return asker;
 }
 

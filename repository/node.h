@@ -77,7 +77,7 @@ class Node final : public MessageHandler {
   void receive_first_charter(const Asker& asker, const RepositoryId& id,
                              const wire::PutCharterRequest& request, const Answer& answer);
 
-  Asker identify(const Peer& peer, const HostedRepository* repository);
+  Result<Asker> identify(const Peer& peer, const HostedRepository* repository);
   Status allow(const Asker& asker, const RepositoryId& id, const HostedRepository* repository,
                const wire::RequestProto& request) const;
   HostedRepository* find(const RepositoryId& id);

@@ -20,6 +20,8 @@ void Node::receive_first_charter(const Asker& asker, const RepositoryId& id,
   HostedRepository* repository = find(id);
   if (repository == nullptr) {
     auto opened = ports_.shelf.create(id);
+    // An earlier attempt failed after it had created the repository.
+    if (!opened && opened.error().code() == Code::kAlreadyExists) opened = ports_.shelf.open(id);
     if (!opened) return answer.fail(opened.error());
     const auto hosted = host(id, *std::move(opened));
     if (!hosted) return answer.fail(hosted.error());

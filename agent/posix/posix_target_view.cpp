@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -78,7 +79,7 @@ Status remove_from(int folder, const std::string& name, const std::string& path,
   HOLDFAST_ASSIGN(const auto names,
                   names_in(Descriptor(::fcntl(inside.get(), F_DUPFD_CLOEXEC, 0)), path));
   for (const std::string& child : names)
-    HOLDFAST_TRY(remove_from(inside.get(), child, path + "/" + child, depth + 1));
+    HOLDFAST_TRY(remove_from(inside.get(), child, fmt::format("{}/{}", path, child), depth + 1));
   inside.reset();
   if (::unlinkat(folder, name.c_str(), AT_REMOVEDIR) == 0 || is_absent(errno)) return {};
   return error_for(errno, path);

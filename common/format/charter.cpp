@@ -275,18 +275,37 @@ SignedCharter sign_charter(Charter charter, ByteView vault, const crypto::Secret
   return {std::move(charter), digest, to_bytes(bytes)};
 }
 
+namespace {
+
+// Whether the key that the body names, of which `repository` is the hash, signed it.
+bool is_signed(const CharterRecordProto& record, const CharterProto& body,
+               const RepositoryId& repository) {
+  crypto::VerifyKey key;
+  if (body.admin_key().size() != key.size()) return false;
+  std::memcpy(key.data(), body.admin_key().data(), key.size());
+  return repository_id(key) == repository &&
+         crypto::verify(key, signed_message(kContext, as_bytes(record.body())),
+                        as_bytes(record.signature()));
+}
+
+}  // namespace
+
 Result<SignedCharter> parse_charter(ByteView record, const RepositoryId& repository) {
   HOLDFAST_ASSIGN(const CharterRecordProto proto, parse_record(record));
   if (!has_at_most_fields(as_bytes(proto.body()), kMaxFields))
     return corrupt("malformed, or more nodes and agents than it may have");
   CharterProto body;
   if (!body.ParseFromString(proto.body())) return corrupt("malformed");
-  HOLDFAST_ASSIGN(Charter charter, from_proto(body));
-  if (charter.repository() != repository)
+  auto parsed = from_proto(body);
+  // That a newer program wrote it is believed only of what is signed.
+  const bool is_newer = !parsed && parsed.error().code() == Code::kUnsupportedVersion;
+  if (!parsed && !is_newer) return std::move(parsed).error();
+  if (parsed && parsed->repository() != repository)
     return Error(Code::kForged, "charter: it belongs to another repository");
-  if (!crypto::verify(charter.admin_key, signed_message(kContext, as_bytes(proto.body())),
-                      as_bytes(proto.signature())))
+  if (!is_signed(proto, body, repository))
     return Error(Code::kForged, "charter: the signature does not match");
+  if (is_newer) return std::move(parsed).error();
+  Charter charter = std::move(*parsed);
   HOLDFAST_TRY(check_values(charter));
   if (!proto.vault().empty() && crypto::sha256(as_bytes(proto.vault())) != charter.vault_digest)
     return Error(Code::kForged, "charter: the vault beside it is not the one that it names");

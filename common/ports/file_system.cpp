@@ -28,10 +28,25 @@ Status write_file_atomically(FileSystem& files, const std::string& path, ByteVie
   return files.sync_directory(parent_path(path));
 }
 
+namespace {
+
+// A name that is there may be one that an earlier attempt made and did not come to sync. Who may
+// not sync a folder has not made anything in it.
+Status sync_name(FileSystem& files, const std::string& path) {
+  Status synced = files.sync_directory(parent_path(path));
+  if (synced) return synced;
+  const Code code = synced.error().code();
+  const bool not_ours =
+      code == Code::kPermissionDenied || code == Code::kReadOnly || code == Code::kInvalidArgument;
+  return not_ours ? Status() : synced;
+}
+
+}  // namespace
+
 Status make_directories(FileSystem& files, const std::string& path) {
   if (path.empty() || path == "/") return {};
   HOLDFAST_ASSIGN(const bool there, files.exists(path));
-  if (there) return {};
+  if (there) return sync_name(files, path);
   const std::string parent = parent_path(path);
   HOLDFAST_TRY(make_directories(files, parent));
   if (auto made = files.make_directory(path); !made && made.error().code() != Code::kAlreadyExists)

@@ -75,7 +75,8 @@ Result<Buffer> read_file(FileSystem& files, const std::string& path, std::size_t
 // Replaces `path` so that a crash leaves the old or the new content and, once this returns, the
 // new: temporary beside it, sync, rename, sync of the folder.
 Status write_file_atomically(FileSystem& files, const std::string& path, ByteView content);
-// make_directory for each missing component, each made durable.
+// make_directory for each missing component, each made durable, and the last one that was there: it
+// may be what an attempt that was cut off has left.
 Status make_directories(FileSystem& files, const std::string& path);
 std::string parent_path(const std::string& path);
 

@@ -174,6 +174,7 @@ void ZmqListener::reopen() {
     spdlog::warn("{} connections are stuck: listening anew at {}", guard_->stuck(), endpoint_);
     ++times_reopened_;
     std::vector<Peer> gone;
+    gone.reserve(conversations_.size());
     for (const auto& [number, conversation] : conversations_) gone.push_back(conversation.peer);
     std::sort(gone.begin(), gone.end());
     close();

@@ -169,6 +169,8 @@ Status DataFolder::create(FileSystem& files, const std::string& path,
 Result<DataFolder> DataFolder::open(FileSystem& files, const std::string& path) {
   HOLDFAST_ASSIGN(const bool is_node, files.exists(configuration_path(path)));
   if (!is_node) return Error(Code::kNoRepository, fmt::format("there is no node in {}", path));
+  // What create() was cut off behind its last rename may be seen and not be durable.
+  HOLDFAST_TRY(files.sync_directory(path));
   HOLDFAST_ASSIGN(NodeConfiguration configuration, read_configuration(files, path));
   HOLDFAST_ASSIGN(CurveKeyPair keys, read_key(files, path));
   return DataFolder(files, path, std::move(configuration), std::move(keys));

@@ -58,17 +58,20 @@ Status FolderInvitations::write(const std::string& path, const Entry& entry) {
   return write_file_atomically(files_, path, as_bytes(text));
 }
 
-std::optional<Invitation> FolderInvitations::find(const CurveKey& key) {
+Result<std::optional<Invitation>> FolderInvitations::find(const CurveKey& key) {
   const auto entry = read(path_of(key));
-  if (!entry || entry->expires <= clock_.wall()) return std::nullopt;
-  return entry->invitation;
+  if (!entry && entry.error().code() == Code::kNotFound) return std::optional<Invitation>();
+  if (!entry) return Error(entry.error()).with_context("invitation");
+  if (entry->expires <= clock_.wall()) return std::optional<Invitation>();
+  return std::optional<Invitation>(entry->invitation);
 }
 
 Status FolderInvitations::bind(const CurveKey& key, const RepositoryId& repository) {
   const std::string path = path_of(key);
   HOLDFAST_ASSIGN(Entry entry, read(path));
   if (entry.expires <= clock_.wall()) return Error(Code::kNotFound, "the invitation has expired");
-  if (entry.invitation.used_for == repository) return {};
+  // The binding that is seen may be one whose sync failed, or was cut off.
+  if (entry.invitation.used_for == repository) return files_.sync_directory(folder_);
   if (entry.invitation.used_for)
     return Error(Code::kConflict, "the invitation was used for another repository");
   entry.invitation.used_for = repository;

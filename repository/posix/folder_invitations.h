@@ -22,7 +22,7 @@ class FolderInvitations final : public Invitations {
   FolderInvitations(FileSystem& files, const Clock& clock, std::string folder)
       : files_(files), clock_(clock), folder_(std::move(folder)) {}
 
-  std::optional<Invitation> find(const CurveKey& key) override;
+  Result<std::optional<Invitation>> find(const CurveKey& key) override;
   Status bind(const CurveKey& key, const RepositoryId& repository) override;
 
   // A new invitation to `node`, durable. Forgets those that are long expired.

@@ -96,7 +96,7 @@ struct NodeHost::State {
   Node node;
 
   struct ZmqFront {
-    ZmqFront(State& state)
+    explicit ZmqFront(State& state)
         : authenticator(context, state.loop,
                         [&state](const CurveKey& key) { return state.node.admits(key); }),
           listener(context, state.loop, authenticator, state.folder.keys().clone(), state.node,
@@ -133,7 +133,10 @@ Result<std::unique_ptr<NodeHost>> NodeHost::serve(DataFolder folder, EventLog& l
   HOLDFAST_TRY(state->zmq_front->authenticator.start());
   HOLDFAST_TRY(state->zmq_front->listener.bind(listen));
   state->endpoint = state->zmq_front->listener.endpoint();
-  HOLDFAST_TRY(state->folder.write_endpoint(state->endpoint));
+  // For who asks on this machine. A full disk is no reason to give nothing back.
+  if (Status written = state->folder.write_endpoint(state->endpoint); !written)
+    log.note(Severity::kWarning, fmt::format("where it listens could not be written down: {}",
+                                             written.error().message()));
   state->front.connect(&state->zmq_front->listener);
   return std::unique_ptr<NodeHost>(new NodeHost(std::move(state)));
 }

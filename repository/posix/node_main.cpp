@@ -8,9 +8,8 @@
 
 #include "repository/posix/node_commands.h"
 
+namespace holdfast::repository {
 namespace {
-
-using namespace holdfast::repository;
 
 constexpr const char* kProgram = "holdfast-node " HOLDFAST_VERSION;
 
@@ -60,12 +59,13 @@ int run(int argc, char** argv) {
 }
 
 }  // namespace
+}  // namespace holdfast::repository
 
 int main(int argc, char** argv) {
   try {
-    return run(argc, argv);
+    return holdfast::repository::run(argc, argv);
   } catch (const std::exception& error) {
     std::cerr << "holdfast-node: " << error.what() << "\n";
-    return kExitFailed;
+    return holdfast::repository::kExitFailed;
   }
 }

@@ -8,14 +8,17 @@
 
 #include <fmt/format.h>
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 
 #include <algorithm>
 #include <array>
+#include <cstdarg>
 #include <filesystem>
 #include <fstream>
 #include <numeric>
 
 #include "common/base/endian.h"
+#include "common/base/text.h"
 #include "repository/posix/rocksdb_options.h"
 
 namespace holdfast::repository {
@@ -91,6 +94,13 @@ Code code_of_opening(const rocksdb::Status& status, bool existed) {
   return code_of(status);
 }
 
+// RocksDB's own log would be a file, for which a full disk has no room.
+class NoLog final : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
+
 // Everything of RocksDB is called through here: nothing that it throws gets out.
 template <typename Call>
 auto contained(Call&& call) -> decltype(call()) {
@@ -126,13 +136,47 @@ Result<std::unique_ptr<RocksDbIndex>> RocksDbIndex::open(const std::string& path
 Status RocksDbIndex::open_database() {
   std::error_code ignored;
   const bool existed = std::filesystem::exists(path_ + "/CURRENT", ignored);
+  if (Status enough = room(); !enough && existed && !reads_only_)
+    return open_for_reading(std::move(enough).error());
   rocksdb::DB* database = nullptr;
   const rocksdb::Status status = rocksdb::DB::Open(rocksdb_options(limits_), path_, &database);
-  if (!status.ok())
-    return Error(code_of_opening(status, existed),
-                 fmt::format("index {}: cannot open: {}", path_, status.ToString()));
+  if (status.ok()) {
+    database_.reset(database);
+    reads_only_ = false;
+    return {};
+  }
+  const Code code = code_of_opening(status, existed);
+  Error refusal(code, fmt::format("index {}: cannot open: {}", path_, status.ToString()));
+  if (code != Code::kNoSpace || !existed || reads_only_) return refusal;
+  return open_for_reading(std::move(refusal));
+}
+
+// Opening for writing begins new files; a full disk must not keep anybody from reading.
+Status RocksDbIndex::open_for_reading(Error refusal) {
+  rocksdb::Options options = rocksdb_options(limits_);
+  options.info_log = std::make_shared<NoLog>();
+  rocksdb::DB* database = nullptr;
+  const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(options, path_, &database);
+  if (!status.ok()) return std::move(refusal).with_context(status.ToString());
   database_.reset(database);
+  reads_only_ = true;
   return {};
+}
+
+Status RocksDbIndex::writable() {
+  HOLDFAST_TRY(usable());
+  HOLDFAST_TRY(room());
+  return reads_only_ ? open_database() : Status();
+}
+
+Status RocksDbIndex::room() const {
+  std::error_code error;
+  const auto space = std::filesystem::space(path_, error);
+  // Where that cannot be told, writing will tell.
+  if (error || space.available >= limits_.room_bytes) return {};
+  return Error(Code::kNoSpace,
+               fmt::format("index {}: {} are free, and it takes {} to write safely", path_,
+                           human_bytes(space.available), human_bytes(limits_.room_bytes)));
 }
 
 Status RocksDbIndex::usable() const {
@@ -198,7 +242,7 @@ Result<std::vector<std::optional<ObjectEntry>>> RocksDbIndex::get(std::span<cons
 Status RocksDbIndex::write(std::span<const Put> puts, std::span<const ObjectId> removals,
                            std::span<const Note> notes, Checkpoint checkpoint) {
   return contained([&]() -> Status {
-    HOLDFAST_TRY(usable());
+    HOLDFAST_TRY(writable());
     rocksdb::WriteBatch batch((puts.size() + removals.size()) * (kKeySize + kEntrySize + 4));
     for (const Put& put : puts) {
       const auto key = key_of(put.id);
@@ -250,7 +294,7 @@ Result<Checkpoint> RocksDbIndex::checkpoint() {
 
 Status RocksDbIndex::flush() {
   return contained([&]() -> Status {
-    HOLDFAST_TRY(usable());
+    HOLDFAST_TRY(writable());
     rocksdb::Status status = database_->Flush(rocksdb::FlushOptions());
     if (!status.ok() && !status.IsCorruption() && database_->Resume().ok())
       status = database_->Flush(rocksdb::FlushOptions());
@@ -309,6 +353,7 @@ Status RocksDbIndex::for_each_note(std::string_view prefix,
 Status RocksDbIndex::clear() {
   return contained([&]() -> Status {
     database_.reset();
+    reads_only_ = false;
     std::error_code error;
     std::filesystem::remove_all(path_, error);
     if (error)

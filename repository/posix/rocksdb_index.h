@@ -22,6 +22,10 @@ struct RocksDbLimits {
   // runs within an agent that has 128 MB for everything.
   std::size_t cache_bytes = std::size_t{24} << 20;
   std::size_t memtable_bytes = std::size_t{12} << 20;
+  // Free room below which nothing is written. RocksDB as Debian builds it has its assertions on,
+  // and some of them take a full disk for a broken invariant (WritableFileWriter, 7.8): it must not
+  // meet one.
+  std::uint64_t room_bytes = std::uint64_t{24} << 20;
 };
 
 // Thread-safe where ObjectIndex lets it matter: one owner, RocksDB's own threads beside it.
@@ -48,7 +52,11 @@ class RocksDbIndex final : public ObjectIndex {
  private:
   RocksDbIndex(std::string path, RocksDbLimits limits);
   Status open_database();
+  Status open_for_reading(Error refusal);
   Status usable() const;
+  // As usable(), and there is room, and opened for writing, if need be now.
+  Status writable();
+  Status room() const;
   Error failed(const rocksdb::Status& status, const char* doing);
   void remember_damage(const std::string& what);
   Status scan(const std::string& first, const std::string& end,
@@ -58,6 +66,7 @@ class RocksDbIndex final : public ObjectIndex {
   RocksDbLimits limits_;
   std::unique_ptr<rocksdb::DB> database_;  // null while the index is damaged
   std::string damage_;                     // what is wrong; empty if nothing is
+  bool reads_only_ = false;
 };
 
 }  // namespace holdfast::repository

@@ -48,6 +48,8 @@ class Closure {
   // Marks every object that lies in the record at `location`, and the lists above them. Returns the
   // ids that were not marked before.
   Result<std::vector<ObjectId>> damage_record(const Location& location);
+  // The same for these objects alone, whatever else lies beside them.
+  Result<std::vector<ObjectId>> damage(std::vector<ObjectId> ids);
   // Whether any object is read from the record at `location`: not if better copies replaced all of
   // them, or if nothing of it was ever taken in.
   Result<bool> is_used(const Location& location);
@@ -64,7 +66,6 @@ class Closure {
 
  private:
   using IdSet = std::unordered_set<ObjectId>;
-  Result<std::vector<ObjectId>> damage(std::vector<ObjectId> ids);
   Status complete(std::span<const ObjectId> arrived);
   Status lose(IdSet gone);
   Result<bool> lose_in_frame(const format::FrameHeader& header, const Location& location,

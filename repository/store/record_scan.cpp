@@ -13,6 +13,7 @@
 namespace holdfast::repository {
 namespace {
 
+constexpr std::uint64_t kMostOffset = std::uint64_t{1} << 60;  // no file system has files as long
 constexpr std::size_t kHeadSize = 4096;    // of a payload that is not wanted whole
 constexpr std::uint64_t kBadSector = 512;  // what is skipped when a device refuses to read
 
@@ -22,8 +23,8 @@ Result<Buffer> read_record(SegmentFiles& segments, const Location& location, Rec
   const auto where = [&] {
     return fmt::format("segment {} offset {}", location.segment, location.offset);
   };
-  if (location.length > kMaxRecordPayload)
-    return Error(Code::kCorrupt, where() + ": longer than any record may be");
+  if (location.length > kMaxRecordPayload || location.offset > kMostOffset)
+    return Error(Code::kCorrupt, where() + ": no record can be there");
   auto file = segments.read(location.segment);
   if (!file) {
     if (file.error().code() == Code::kNotFound)

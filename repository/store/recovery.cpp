@@ -41,7 +41,7 @@ Status Recovery::open(Status& cuts) {
     const bool may_cut = !report_.index_rebuilt || segment == last;
     HOLDFAST_TRY_OR(replay(segment, from, size, may_cut), context(segment));
   }
-  if (report_.index_rebuilt) HOLDFAST_TRY(parts_.table.index().flush());
+  if (report_.index_rebuilt) HOLDFAST_TRY(flush_index());
   cuts = parts_.writer.make_cuts();
   if (!cuts || last == 0) return {};
   const auto length = parts_.lengths.find(last);
@@ -50,7 +50,13 @@ Status Recovery::open(Status& cuts) {
 }
 
 Status Recovery::rebuild() {
-  const std::map<std::uint32_t, std::uint64_t> lengths = std::move(parts_.lengths);
+  const std::map<std::uint32_t, std::uint64_t> lengths = parts_.lengths;
+  Status replayed = replay_all(lengths);
+  if (!replayed) parts_.lengths = lengths;  // for the next attempt
+  return replayed;
+}
+
+Status Recovery::replay_all(const std::map<std::uint32_t, std::uint64_t>& lengths) {
   parts_.lengths.clear();
   parts_.anchor.reset();
   parts_.records.clear();
@@ -162,13 +168,14 @@ Status Recovery::replay(std::uint32_t segment, std::uint64_t from, std::uint64_t
       valid_end = stretch->offset + stretch->size;
       parts_.lengths[segment] = valid_end;
       parts_.anchor = Anchor{location, stretch->header.payload_checksum};
-      if (parts_.table.unsynced_count() >= kBatchEntries)
+      if (parts_.table.unsynced_count() >= kBatchEntries && valid_end <= end)
         HOLDFAST_TRY(commit({segment, valid_end}));
     } else {
       ++doubtful;
     }
   }
   if (valid_end > 0 && !header_is_valid) HOLDFAST_TRY(repair_header(segment));
+  if (valid_end > end) HOLDFAST_TRY(restore_padding(segment, valid_end));
   if (may_cut)
     HOLDFAST_TRY(end_segment(segment, valid_end, end));
   else
@@ -212,6 +219,14 @@ Status Recovery::repair_header(std::uint32_t segment) {
   return file->sync_data();
 }
 
+// A record that lost a part of its padding is whole. But an index that reaches beyond the segment's
+// end is not believed, so the end is put right before the index is told.
+Status Recovery::restore_padding(std::uint32_t segment, std::uint64_t valid_end) {
+  HOLDFAST_ASSIGN(auto file, parts_.segments.append_to(segment));
+  HOLDFAST_TRY(file->truncate(valid_end));
+  return file->sync_data();
+}
+
 // The length of the checkpoint's segment always goes with it: the two are compared at opening.
 Status Recovery::commit(Checkpoint checkpoint) {
   std::map<std::uint32_t, std::uint64_t> changed;
@@ -219,7 +234,24 @@ Status Recovery::commit(Checkpoint checkpoint) {
     if (committed_lengths_[segment] != length) changed[segment] = length;
   committed_lengths_ = parts_.lengths;
   changed[checkpoint.segment] = committed_lengths_[checkpoint.segment] = checkpoint.offset;
-  return parts_.table.commit(parts_.table.unsynced_mark(), checkpoint, parts_.anchor, changed);
+  if (lag_) changed.merge(lag_->lengths);
+  Status committed =
+      parts_.table.commit(parts_.table.unsynced_mark(), checkpoint, parts_.anchor, changed);
+  if (committed) {
+    lag_.reset();
+  } else if (committed.error().code() == Code::kNoSpace) {
+    lag_ = Lag{std::move(committed).error(), checkpoint, std::move(changed)};
+  } else {
+    return committed;
+  }
+  return {};
+}
+
+// Only spares the next opening some replay: without room for it, it can wait.
+Status Recovery::flush_index() {
+  Status flushed = parts_.table.index().flush();
+  if (!flushed && flushed.error().code() != Code::kNoSpace) return flushed;
+  return {};
 }
 
 Status Recovery::resume(std::uint32_t segment, std::uint64_t end) {

@@ -21,21 +21,34 @@ class Recovery {
   // Everything from the segments alone; all of them are durable. Cuts nothing off.
   Status rebuild();
 
+  // What open() replayed and the index had no room for. It stays with the table, as good as if the
+  // index had it, and goes there when a sync has finished or writes are taken again.
+  struct Lag {
+    Error reason;
+    Checkpoint end;
+    std::map<std::uint32_t, std::uint64_t> lengths;  // of the segments concerned
+  };
+  const std::optional<Lag>& lag() const { return lag_; }
+
  private:
   Result<Checkpoint> trusted_checkpoint(const std::vector<std::uint32_t>& segments);
   Result<bool> index_fits(const std::vector<std::uint32_t>& segments, Checkpoint checkpoint);
   Status load_records();
+  Status replay_all(const std::map<std::uint32_t, std::uint64_t>& lengths);
   Status replay(std::uint32_t segment, std::uint64_t from, std::uint64_t end, bool may_cut);
   Result<bool> check_header(File& file, std::uint32_t segment);
   Result<bool> apply(const Stretch& stretch, const Location& location);
   Status end_segment(std::uint32_t segment, std::uint64_t valid_end, std::uint64_t size);
   Status repair_header(std::uint32_t segment);
+  Status restore_padding(std::uint32_t segment, std::uint64_t valid_end);
   Status commit(Checkpoint checkpoint);
+  Status flush_index();
   Status resume(std::uint32_t segment, std::uint64_t end);
 
   StoreParts& parts_;
   RecoveryReport& report_;
   std::map<std::uint32_t, std::uint64_t> committed_lengths_;
+  std::optional<Lag> lag_;
 };
 
 }  // namespace holdfast::repository

@@ -22,9 +22,14 @@ Status SegmentWriter::begin_segment() {
   // A number is never used twice, even if the file of the last attempt went away again.
   const std::uint32_t number = ++last_number_;
   check(number != 0, "no segment number is left");
-  HOLDFAST_ASSIGN_OR(auto file, segments_.create(number), context(number));
+  auto file = segments_.create(number);
+  if (!file) {
+    // It may be there without a whole header, which a verification would take for damage.
+    if (file.error().code() != Code::kAlreadyExists) cut(number, 0);
+    return std::move(file).error().with_context(context(number));
+  }
   if (appending_ && tails_.back().synced == tails_.back().end) tails_.pop_back();
-  tails_.push_back({number, std::move(file), kSegmentHeaderSize, 0, false, 0});
+  tails_.push_back({number, *std::move(file), kSegmentHeaderSize, 0, false, 0});
   appending_ = true;
   return {};
 }

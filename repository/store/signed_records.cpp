@@ -62,11 +62,14 @@ const SignedRecords::HeldManifest* SignedRecords::manifest(const ManifestId& id)
   return found == places_.end() ? nullptr : &manifests_[found->second];
 }
 
-const Bytes* SignedRecords::newest_charter() const {
-  const HeldCharter* newest = nullptr;
-  for (const HeldCharter& held : charters_)
-    if (newest == nullptr || held.version >= newest->version) newest = &held;
-  return newest == nullptr ? nullptr : &newest->record;
+std::vector<const Bytes*> SignedRecords::charters() const {
+  std::vector<const HeldCharter*> held;
+  for (auto at = charters_.rbegin(); at != charters_.rend(); ++at) held.push_back(&*at);
+  std::stable_sort(held.begin(), held.end(),
+                   [](const auto* a, const auto* b) { return a->version > b->version; });
+  std::vector<const Bytes*> records;
+  for (const HeldCharter* charter : held) records.push_back(&charter->record);
+  return records;
 }
 
 void SignedRecords::drop_from(const Checkpoint& end) {

@@ -36,7 +36,8 @@ class SignedRecords {
   // In the order of their records.
   const std::vector<HeldManifest>& manifests() const { return manifests_; }
   const HeldManifest* manifest(const ManifestId& id) const;  // null if it is not here
-  const Bytes* newest_charter() const;                       // null if there is none
+  // The records of all charters, by version, the newest first.
+  std::vector<const Bytes*> charters() const;
 
   // Forgets those whose record begins at or behind `end`.
   void drop_from(const Checkpoint& end);

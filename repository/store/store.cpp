@@ -54,6 +54,8 @@ Result<std::unique_ptr<Store>> Store::open(FileSystem& files, const std::string&
   }
   HOLDFAST_TRY(check_marker(as_text(*marker), node, marker_path(path)));
   HOLDFAST_ASSIGN(auto lock, files.lock(path + "/lock"));
+  // A process that was killed while it created the store may have left the marker's name unsynced.
+  HOLDFAST_TRY(files.sync_directory(path));
   auto state = std::make_unique<State>(files, path, std::move(lock), node, index, limits);
   HOLDFAST_TRY_OR(state->recover(), path);
   return std::unique_ptr<Store>(new Store(std::move(state)));
@@ -78,11 +80,18 @@ Store::State::State(FileSystem& file_system, std::string folder,
 
 Status Store::State::recover() {
   Status cuts;
-  HOLDFAST_TRY(Recovery(parts, report).open(cuts));
+  Recovery recovery(parts, report);
+  HOLDFAST_TRY(recovery.open(cuts));
   if (!cuts) static_cast<void>(refuse_writes(std::move(cuts).error()));
   HOLDFAST_ASSIGN(durable_end, parts.table.index().checkpoint());
   durable_mark = parts.table.unsynced_mark();
   durable_anchor = parts.anchor;
+  if (const auto& lag = recovery.lag()) {
+    durable_end = lag->end;
+    durable_lengths = lag->lengths;
+    index_lags = true;
+    static_cast<void>(refuse_writes(lag->reason));
+  }
   if (durable_end.segment != 0) durable_lengths[durable_end.segment] = durable_end.offset;
   if (report.records_replayed > 0) unflushed_bytes = 1;
   return {};
@@ -95,7 +104,7 @@ Result<std::vector<bool>> Store::present(std::span<const ObjectId> ids) {
 }
 
 Status Store::State::writable() const {
-  if (parts.writer.usable()) return {};
+  if (parts.writer.usable() && index_is_whole) return {};
   return Error(Code::kReadOnly, "the store takes no writes: " + read_only_reason);
 }
 

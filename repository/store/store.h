@@ -158,10 +158,13 @@ class Store {
   // (checksum, signature) and, if that fails too, marked.
   Result<bool> report_damage(const ObjectId& id, const AgentKeys& keys);
 
-  // Of those whose record is readable, in order of receipt.
+  // Of those whose record is readable, in order of receipt. Signatures are for the caller to check,
+  // as of charters.
   std::vector<ManifestRecord> manifests();
   std::optional<ManifestRecord> manifest(const ManifestId& id);
-  std::optional<Bytes> charter();  // the newest
+  // The newest charter that passes, of those whose records are readable. A record that was found by
+  // searching behind damage may be anybody's bytes: who takes one checks its signature.
+  std::optional<Bytes> charter(const std::function<bool(ByteView record)>& passes = {});
 
   // Goes through all segments in disk order, a bounded step (about 8 MiB or 4,096 records) a call,
   // from the beginning after restart. kStructure: record headers, index entries and closure;
@@ -172,7 +175,8 @@ class Store {
   StoreStatistics statistics();
 
   // Rebuilds the index from the segments alone, after syncing what is not durable yet. Reads every
-  // byte before it returns. kConflict while a sync is under way.
+  // byte before it returns. kConflict while a sync is under way. On any other failure the store is
+  // read-only and knows of a part only, until this or try_recover_writes() succeeds.
   Status reindex();
 
  private:

@@ -26,18 +26,25 @@ Result<Buffer> Store::read_frame(const ObjectId& id) {
     return Error(Code::kCorrupt, fmt::format("object {}: its copy is damaged", id.short_hex()));
   auto bytes = read_record(parts.segments, entry->location, RecordType::kFrame);
   std::optional<Error> failure;
+  bool frame_is_good = false;
   if (!bytes) {
-    failure = std::move(bytes).error();
+    failure = bytes.error();
   } else {
     const auto frame = format::parse_frame(*bytes);
     if (!frame)
       failure = frame.error();
     else if (entry->position >= frame->header.objects.size() ||
-             frame->header.objects[entry->position].id != id)
+             frame->header.objects[entry->position].id != id) {
       failure = Error(Code::kCorrupt, "its frame does not hold it");
+      frame_is_good = true;  // it is the index that is wrong, and about this object
+    }
   }
   if (!failure) return bytes;
-  if (failure->code() == Code::kCorrupt) HOLDFAST_TRY(parts.closure.damage_record(entry->location));
+  if (failure->code() == Code::kCorrupt) {
+    if (!frame_is_good) HOLDFAST_TRY(parts.closure.damage_record(entry->location));
+    // Where nothing can lie, nothing was found to mark.
+    HOLDFAST_TRY(parts.closure.damage({id}));
+  }
   return std::move(*failure).with_context(fmt::format("object {}", id.short_hex()));
 }
 
@@ -77,10 +84,10 @@ std::optional<ManifestRecord> Store::manifest(const ManifestId& id) {
   return to_record(*held, present && (*present)[0]);
 }
 
-std::optional<Bytes> Store::charter() {
-  const Bytes* newest = state_->parts.records.newest_charter();
-  if (newest == nullptr) return std::nullopt;
-  return *newest;
+std::optional<Bytes> Store::charter(const std::function<bool(ByteView)>& passes) {
+  for (const Bytes* record : state_->parts.records.charters())
+    if (!passes || passes(*record)) return *record;
+  return std::nullopt;
 }
 
 Result<VerifyProgress> Store::verify_step(const VerifyDepth& depth, const AgentKeys& keys,
@@ -94,14 +101,25 @@ Status Store::reindex() {
   if (state.syncs_begun != state.syncs_finished)
     return Error(Code::kConflict, "the index cannot be rebuilt while a sync is under way");
   if (state.parts.writer.unsynced_bytes() > 0) HOLDFAST_TRY(sync());
-  RecoveryReport report;
-  HOLDFAST_TRY(Recovery(state.parts, report).rebuild());
-  HOLDFAST_ASSIGN(state.durable_end, state.parts.table.index().checkpoint());
-  state.durable_mark = state.parts.table.unsynced_mark();
-  state.durable_anchor = state.parts.anchor;
-  state.durable_lengths.clear();
-  state.index_lags = false;
-  state.verification.restart();
+  Status rebuilt = state.rebuild_index();
+  if (rebuilt) return rebuilt;
+  return state.refuse_writes(
+      std::move(rebuilt).error().with_context("the index could not be rebuilt"));
+}
+
+Status Store::State::rebuild_index() {
+  // First: what is to be cut off must not be found.
+  HOLDFAST_TRY(parts.writer.make_cuts());
+  index_is_whole = false;
+  RecoveryReport rebuilt;
+  HOLDFAST_TRY(Recovery(parts, rebuilt).rebuild());
+  HOLDFAST_ASSIGN(durable_end, parts.table.index().checkpoint());
+  durable_mark = parts.table.unsynced_mark();
+  durable_anchor = parts.anchor;
+  durable_lengths.clear();
+  index_lags = false;
+  index_is_whole = true;
+  verification.restart();
   return {};
 }
 

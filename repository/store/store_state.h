@@ -23,6 +23,10 @@ struct Store::State {
   Error refuse_writes(Error error);
   Result<Location> append(RecordType type, ByteView payload);
 
+  // From the segments alone. Until it succeeds the index lacks what was not replayed: nothing may
+  // be written to it that says how far it goes.
+  Status rebuild_index();
+
   SyncWork begin_sync();
   Status finish_sync(const SyncWork::State& work, Status outcome);
   void give_up_unsynced();
@@ -46,6 +50,7 @@ struct Store::State {
   std::optional<Anchor> durable_anchor;
   std::map<std::uint32_t, std::uint64_t> durable_lengths;  // not in the index yet
   bool index_lags = false;
+  bool index_is_whole = true;
   std::uint64_t unflushed_bytes = 0;  // of segments, since the index was flushed
   std::uint64_t syncs_begun = 0, syncs_finished = 0;
   std::uint64_t epoch = 0;  // counts failed syncs: what was begun before one is given up

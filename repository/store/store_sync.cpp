@@ -79,6 +79,7 @@ void Store::State::give_up_unsynced() {
 }
 
 Status Store::State::write_index() {
+  if (!index_is_whole) return Error(Code::kReadOnly, "the index is to be rebuilt first");
   if (index_lags) {
     auto lengths = durable_lengths;
     if (durable_end.segment != 0) lengths[durable_end.segment] = durable_end.offset;
@@ -108,6 +109,7 @@ Status Store::try_recover_writes() {
     const Checkpoint end = state.parts.writer.end();
     state.parts.lengths[end.segment] = end.offset;
   }
+  if (!state.index_is_whole) HOLDFAST_TRY(state.rebuild_index());
   HOLDFAST_TRY(state.write_index());
   state.read_only = false;
   state.read_only_reason.clear();

@@ -5,8 +5,8 @@ Each work is done by each program in turn on the same machine, with the page cac
 gives wall time, CPU time (of nodes, too), peak memory of the client and what is stored. Machines
 are noisy: read the ratios.
 
-Nothing is removed before the end: ext4 passes over inodes that were freed in the last minutes when it
-makes new ones, so that whoever restores after a large removal pays for it with most of its time.
+Nothing is removed before the end: ext4 passes over inodes that were freed in the last minutes when
+it makes new ones, so that whoever restores after a large removal pays for it with most of its time.
 
   run.py [--series kernel,small,random,image] [--folder DIR] [--only NAME]
 """

@@ -8,7 +8,8 @@
 set -euo pipefail
 
 bin=${HOLDFAST_BIN:?the folder of the programs}
-work=${HOLDFAST_DEMO:-$(mktemp -d /tmp/holdfast-demo.XXXXXX)}
+# Not /tmp, which often lies in memory.
+work=${HOLDFAST_DEMO:-$(mktemp -d "${TMPDIR:-/var/tmp}/holdfast-demo.XXXXXX")}
 mkdir -p "$work"
 export HOLDFAST_CACHE_DIR=$work/cache HOLDFAST_PASSPHRASE='correct horse battery staple'
 export HOLDFAST_REPOSITORY=$work/repository.credential
@@ -91,6 +92,11 @@ make_tree() {
   chmod 0500 "$odd/locked"
   printf '%s files, %s bytes\n' "$files" "$bytes"
 }
+
+# The tree, three copies of what is stored of it, and what is restored.
+room=$(df --output=avail -B1M "$work" | tail -n 1)
+((room >= 5000)) ||
+  fail "$work has $room MiB free, and 5000 are needed; TMPDIR names another place"
 
 step "A tree of at least 20,000 files and 500 MB"
 make_tree

@@ -8,10 +8,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 
 BIN = pathlib.Path(os.environ["HOLDFAST_BIN"])
 PASSPHRASE = "correct horse battery staple"
 os.environ["HOLDFAST_PASSPHRASE"] = PASSPHRASE
+
+
+SKIPPED = 77  # what CTest takes for "not here"
 
 
 def fail(message):
@@ -19,17 +23,52 @@ def fail(message):
     sys.exit(1)
 
 
+def skip(reason):
+    print(f"SKIPPED: {reason}", file=sys.stderr)
+    sys.exit(SKIPPED)
+
+
+def system(*command, check=True, **more):
+    """A command of the system, not of ours."""
+    done = subprocess.run(list(map(os.fspath, command)), check=False, capture_output=True,
+                          text=True, **more)
+    if check and done.returncode != 0:
+        fail(f"{' '.join(map(str, command))}: {done.stderr}")
+    return done
+
+
+def until(condition, what, most=60):
+    """Waits for something that another process does."""
+    deadline = time.monotonic() + most
+    while not condition():
+        expect(time.monotonic() < deadline, f"{what}: not within {most} s")
+        time.sleep(0.01)
+
+
+def folder_bytes(folder):
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(parent, name)).st_size
+            except FileNotFoundError:
+                pass
+    return total
+
+
 def expect(condition, message):
     if not condition:
         fail(message)
 
 
-def run(*arguments, code=0, program="holdfast", env=None, text=True, **more):
-    """Runs a program to its end; its exit code must be `code`. Returns what it printed."""
-    result = subprocess.run([str(BIN / program), *map(os.fspath, arguments)], check=False,
+def run(*arguments, code=0, program="holdfast", env=None, text=True, prefix=(), **more):
+    """Runs a program to its end; its exit code must be `code`, or one of them. Returns what it
+    printed. `prefix` is a command that runs it, as `ip netns exec` does."""
+    codes = code if isinstance(code, tuple) else (code,)
+    result = subprocess.run([*prefix, str(BIN / program), *map(os.fspath, arguments)], check=False,
                             capture_output=True, text=text, timeout=120,
                             env={**os.environ, **(env or {})}, **more)
-    if result.returncode != code:
+    if result.returncode not in codes:
         command = " ".join([program, *map(str, arguments)])
         fail(f"{command}: exit code {result.returncode}, not {code}\n"
              f"{result.stdout}{result.stderr}")
@@ -94,12 +133,14 @@ def same_tree(one, other, but_for_the_top=False):
 
 
 class Node:
-    """A holdfast-node on loopback, at a port that stays its own."""
+    """A holdfast-node, on loopback unless said otherwise, at a port that stays its own."""
 
-    def __init__(self, name):
+    def __init__(self, name, data=None, listen="tcp://127.0.0.1:0", prefix=()):
         self.name = name
-        self.data = pathlib.Path(f"node-{name}").resolve()
-        run("init", "--data", self.data, "--listen", "tcp://127.0.0.1:0", "--name", name,
+        self.data = pathlib.Path(data or f"node-{name}").resolve()
+        self.prefix = list(prefix)
+        self.log = pathlib.Path(f"node-{name}.log").resolve()
+        run("init", "--data", self.data, "--listen", listen, "--name", name,
             program="holdfast-node")
         self.process = None
         self.start()
@@ -110,16 +151,17 @@ class Node:
         atexit.register(self.kill)
 
     def start(self):
-        self.process = subprocess.Popen(
-            [str(BIN / "holdfast-node"), "serve", "--data", str(self.data)],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [*self.prefix, str(BIN / "holdfast-node"), "serve", "--data", str(self.data)],
+                stdout=subprocess.PIPE, stderr=log, text=True)
         line = self.process.stdout.readline()
-        expect("ready" in line, f"node {self.name} does not start: {line}")
+        expect("ready" in line, f"node {self.name} does not start: {line}{self.log.read_text()}")
 
     def kill(self):
         """As a power cut would, as far as a process can tell."""
         if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(signal.SIGKILL)
+            self.process.send_signal(signal.SIGKILL)  # a stopped process dies of it, too
         if self.process is not None:
             self.process.wait()
             self.process.stdout.close()

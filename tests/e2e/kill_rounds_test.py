@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
-"""Agents and nodes are killed with -9 at random moments of backups. Nothing that was acknowledged
-is lost, the next run finishes what was begun, and at the end every node is whole.
+"""Agents and nodes are killed with -9, or stopped for a while, at random moments of backups.
+
+Nothing that was acknowledged is lost, the next run finishes what was begun, and at the end every
+node is whole.
 
 HOLDFAST_KILL_ROUNDS: how many rounds (6 unless given). HOLDFAST_SEED: an earlier run's randomness.
 """
@@ -130,11 +132,23 @@ def run_round(acknowledged, longest):
         stderr=subprocess.PIPE,
     )
     victim = draw.choice(("agent", 0, 1, 2))
+    stops = draw.random() < 0.3  # instead of killing it
+    process = backup if victim == "agent" else nodes[victim]
     try:
         backup.wait(timeout=draw.uniform(0, longest))
     except subprocess.TimeoutExpired:
-        kill(backup if victim == "agent" else nodes[victim])
+        if stops:
+            process.send_signal(signal.SIGSTOP)
+        else:
+            kill(process)
+    if stops and process is backup:
+        try:
+            backup.wait(timeout=draw.uniform(0, 2))
+        except subprocess.TimeoutExpired:
+            backup.send_signal(signal.SIGCONT)
     output, error = backup.communicate()
+    if stops and process is not backup:
+        process.send_signal(signal.SIGCONT)
     if backup.returncode in ACKNOWLEDGED:
         summary = [json.loads(line) for line in output.decode().splitlines()][-1]
         acknowledged[summary["snapshot_id"]] = state
@@ -147,9 +161,11 @@ def run_round(acknowledged, longest):
 def main():
     print(f"HOLDFAST_SEED={SEED}, {ROUNDS} rounds")
     set_up()
+    holdfast("backup", tree)
+    change_tree(60)
     start = time.monotonic()
     holdfast("backup", tree)
-    longest = 1.5 * (time.monotonic() - start)
+    longest = 1.2 * (time.monotonic() - start)  # so that most rounds are interrupted
     acknowledged, codes = {}, []
     for _ in range(ROUNDS):
         codes.append(run_round(acknowledged, longest))

@@ -3,11 +3,15 @@
 //   1, 2  (data, metadata) length u16, that much of a header, and the plaintext that is sealed
 //   3, 4  the same, but the plaintext is compressed first and the ids are made to fit the objects
 //   5, 6  objects, each as length u8, refs u8 and payload, that must come back as they were
+//   7     a whole frame, of which neither checksum nor signature is looked at
 // Headers are completed with the repository's, the agent's and the run's names: a later field takes
 // the place of an earlier one.
 #include <algorithm>
+#include <optional>
 
 #include "common/format/frame.pb.h"
+#include "tests/fuzz/allocation_budget.h"
+#include "tests/fuzz/promises.h"
 #include "tests/fuzz/targets.h"
 #include "tests/testing/test_repository.h"
 
@@ -23,20 +27,21 @@ TestRepository& repository() {
   return repository_of_seed;
 }
 
-// Goes all the way in and looks at everything that it is given.
-void read(ByteView bytes, bool is_made_good) {
-  (void)format::frame_size(bytes);
+// What a node knows of a frame without trusting anybody; nullopt if it is none.
+std::optional<format::ParsedFrame> read_grammar(ByteView bytes) {
+  const AllocationBudget budget(bytes.size());
+  const auto size = format::frame_size(bytes);
   const auto head_size = format::frame_head_size(bytes);
   const auto head = format::parse_frame_head(bytes);
-  const auto frame = format::parse_frame(bytes);
-  const Status sum = format::verify_checksum(bytes);
-  if (!frame) return;
+  auto frame = format::parse_frame(bytes);
+  succeeded(size, {Code::kCorrupt, Code::kUnsupportedVersion});
+  succeeded(head_size, {Code::kCorrupt, Code::kUnsupportedVersion});
+  succeeded(head, {Code::kCorrupt, Code::kUnsupportedVersion});
+  if (!succeeded(frame, {Code::kCorrupt, Code::kUnsupportedVersion})) return std::nullopt;
   check(head && head_size.value_or(0) == frame->prelude_and_header.size() &&
             head->objects.size() == frame->header.objects.size(),
         "a frame whose head says something else");
-  check(*format::frame_size(bytes) == bytes.size(), "a parsed frame of another size");
-  const Status signature = format::verify_signature(*frame, repository().agent.verify_key());
-  if (is_made_good) check(sum && signature, "a frame that was made good and is refused");
+  check(*size == bytes.size(), "a parsed frame of another size");
   std::size_t refs = 0;
   for (const format::FrameObject& object : frame->header.objects) {
     refs += object.refs.size();
@@ -45,10 +50,38 @@ void read(ByteView bytes, bool is_made_good) {
         "an object of another kind than its frame");
   }
   check(refs == frame->header.refs.size(), "refs of no object");
+  return std::optional(std::move(*frame));
+}
 
+// Whether these bytes are what the agent signed is known by who made them good.
+void read_signature(const format::ParsedFrame& frame, bool is_made_good) {
+  const Status sum = format::verify_checksum(frame.bytes);
+  const Status signature = format::verify_signature(frame, repository().agent.verify_key());
+  succeeded(sum, {Code::kCorrupt});
+  succeeded(signature, {Code::kForged});
+  if (is_made_good) {
+    check(sum && signature, "a frame that was made good and is refused");
+    return;
+  }
+  // Everything before the signature is under it, and Ed25519 has one signature for it: who accepts
+  // bytes that the key's holder would sign otherwise accepts a forgery.
+  if (!signature) return;
+  Bytes signed_again(frame.bytes.begin(), frame.bytes.end());
+  holdfast::testing::make_good(signed_again, repository().agent);
+  check(!sum || std::ranges::equal(signed_again, frame.bytes), "a frame that nobody signed");
+}
+
+// Goes all the way in and looks at everything that it is given.
+void read(ByteView bytes, bool is_made_good) {
+  const auto frame = read_grammar(bytes);
+  if (!frame) return;
+  read_signature(*frame, is_made_good);
+
+  // The plaintext's size is the sealer's word, up to the largest that a frame may have.
+  const AllocationBudget budget(bytes.size(), format::kMaxFramePlaintext + (64 << 10));
   static format::FrameOpener opener = repository().opener();
   const auto opened = opener.open(*frame);
-  if (!opened) return;
+  if (!succeeded(opened, {Code::kCorrupt, Code::kForged})) return;
   check(opened->objects.size() == frame->header.objects.size(), "an object lost in opening");
   std::size_t payload = 0;
   for (const format::OpenedObject& object : opened->objects) payload += object.payload.size();
@@ -77,9 +110,12 @@ struct HeaderAndPlaintext {
 void read_sealed(FrameRole role, std::string_view header, ByteView plaintext) {
   format::FrameHeaderProto proto;
   const bool parsed = proto.ParseFromArray(header.data(), static_cast<int>(header.size()));
+  // Fields that are cut off take the names in.
+  const bool is_ours =
+      parsed && proto.agent() == format::agent_id(repository().agent.verify_key()).str();
   read(holdfast::testing::forge_frame(repository(), role, as_bytes(header), plaintext,
                                       parsed ? proto.number() : 1),
-       true);
+       is_ours);
 }
 
 // The ids that the objects of `plaintext` would have, as far as its table fits it.
@@ -166,6 +202,8 @@ void frame(ByteView input) {
     case 5:
     case 6:
       return seal_and_open(role, parts.rest);
+    case 7:
+      return static_cast<void>(read_grammar(parts.rest));
     default:
       return read(parts.rest, false);
   }

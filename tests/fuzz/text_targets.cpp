@@ -2,6 +2,8 @@
 #include "common/base/endian.h"
 #include "common/content/checksum.h"
 #include "common/format/credential.h"
+#include "tests/fuzz/allocation_budget.h"
+#include "tests/fuzz/promises.h"
 #include "tests/fuzz/targets.h"
 
 namespace holdfast::fuzz {
@@ -19,11 +21,15 @@ std::string armor(ByteView payload) {
 
 void credential(ByteView input) {
   const Input parts(input);
-  const auto parsed = format::parse_credential(
-      parts.mode == 1 ? "-----BEGIN HOLDFAST CREDENTIAL-----\n" + armor(parts.rest) +
-                            "\n-----END HOLDFAST CREDENTIAL-----\n"
-                      : to_string(parts.rest));
-  if (!parsed) return;
+  const std::string given = parts.mode == 1
+                                ? "-----BEGIN HOLDFAST CREDENTIAL-----\n" + armor(parts.rest) +
+                                      "\n-----END HOLDFAST CREDENTIAL-----\n"
+                                : to_string(parts.rest);
+  const auto parsed = [&] {
+    const AllocationBudget budget(given.size());
+    return format::parse_credential(given);
+  }();
+  if (!succeeded(parsed, {Code::kCorrupt, Code::kUnsupportedVersion})) return;
   const std::string text = format::encode_credential(*parsed);
   const auto again = format::parse_credential(text);
   check(again.has_value() && format::encode_credential(*again) == text,
@@ -32,9 +38,13 @@ void credential(ByteView input) {
 
 void invite(ByteView input) {
   const Input parts(input);
-  const auto parsed = format::parse_invite(
-      parts.mode == 1 ? "holdfast-invite-1." + armor(parts.rest) : to_string(parts.rest));
-  if (!parsed) return;
+  const std::string given =
+      parts.mode == 1 ? "holdfast-invite-1." + armor(parts.rest) : to_string(parts.rest);
+  const auto parsed = [&] {
+    const AllocationBudget budget(given.size());
+    return format::parse_invite(given);
+  }();
+  if (!succeeded(parsed, {Code::kCorrupt, Code::kUnsupportedVersion})) return;
   const std::string text = format::encode_invite(*parsed);
   const auto again = format::parse_invite(text);
   check(again.has_value() && format::encode_invite(*again) == text,

@@ -54,12 +54,12 @@ BackupRun::BackupRun(RunPorts ports, std::unique_ptr<Dialer> dialer, const forma
       scan_(source, 16),
       contents_(std::make_shared<const Files>(source.contents())) {
   connect(charter.nodes, writer.repository, policy);
-  session_ = std::make_unique<agent::BackupSession>(
-      ports_.loop, ports_.executor, ports_.clock, ports_.random, ports_.files, source, scan_,
-      writer, links(), backup_request(charter), [this](Result<agent::BackupReport> report) {
-        result_.emplace(std::move(report));
-        done_ = true;
-      });
+  session_ = std::make_unique<agent::BackupSession>(ports_, source, scan_, writer, links(),
+                                                    backup_request(charter),
+                                                    [this](Result<agent::BackupReport> report) {
+                                                      result_.emplace(std::move(report));
+                                                      done_ = true;
+                                                    });
   session_->start();
 }
 

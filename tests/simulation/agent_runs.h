@@ -18,14 +18,8 @@
 
 namespace holdfast::testing {
 
-// Where a run happens, and as whom. All outlive it.
-struct RunPorts {
-  EventLoop& loop;
-  Executor& executor;
-  const Clock& clock;
-  Random& random;
-  FileSystem& files;
-};
+// Where a run happens. All outlive it.
+using RunPorts = agent::BackupPorts;
 
 using Files = std::map<std::string, Bytes>;  // path and content of regular files
 

@@ -61,6 +61,7 @@ class Cluster {
   Result<Files> read(const format::SignedManifest& snapshot, const std::vector<std::size_t>& nodes);
   // Whether this node lists the snapshot as complete.
   bool holds(std::size_t node, const ManifestId& snapshot);
+  simulation::SimFileSystem& agent_disk() { return agents.front()->disk; }  // the owner's
 
   const std::uint64_t seed;
   SeededRandom random;

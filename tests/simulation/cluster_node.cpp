@@ -61,6 +61,11 @@ void ClusterNode::end_process() {
   shelf_.reset();
 }
 
+void ClusterNode::kill() {
+  end_process();
+  disk_.kill();
+}
+
 void ClusterNode::crash(simulation::CrashKeeps keeps) {
   end_process();
   disk_.crash(keeps, random_);
@@ -85,7 +90,7 @@ void ClusterNode::stop() {
       shelf_.reset();
       network_.listen(name_, nullptr);
       node_.reset();
-      crash(simulation::CrashKeeps::kEverything);
+      kill();
     });
   });
 }

@@ -34,8 +34,8 @@ class ClusterNode final : private MessageHandler, private Responder {
   bool start();
   // As kill -9 with the power cut: unsynced writes are lost as `keeps` and the seed say.
   void crash(simulation::CrashKeeps keeps);
-  // As kill -9 of the process alone.
-  void kill() { crash(simulation::CrashKeeps::kEverything); }
+  // As kill -9 of the process alone: what it wrote is seen by the next one, and not on the device.
+  void kill();
   // Asks it to end in order; it is down some time later.
   void stop();
   bool running() const { return node_ != nullptr; }
@@ -71,7 +71,9 @@ class ClusterNode final : private MessageHandler, private Responder {
  private:
   class NoInvitations final : public repository::Invitations {
    public:
-    std::optional<repository::Invitation> find(const CurveKey&) override { return std::nullopt; }
+    Result<std::optional<repository::Invitation>> find(const CurveKey&) override {
+      return std::optional<repository::Invitation>();
+    }
     Status bind(const CurveKey&, const RepositoryId&) override {
       return Error(Code::kNotFound, "no invitations here");
     }

@@ -269,7 +269,10 @@ bool FaultInjector::inject_disk(Stream& stream, std::size_t i) {
 // ---- processes
 
 void FaultInjector::crash(std::size_t i, CrashKeeps keeps) {
-  node(i).crash(keeps);
+  if (keeps == CrashKeeps::kEverything)
+    node(i).kill();  // of the process alone
+  else
+    node(i).crash(keeps);
   if (keeps == CrashKeeps::kSome) scene_.model.tear(i);
   scene_.wire.process_ended(i);
 }

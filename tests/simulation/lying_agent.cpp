@@ -36,7 +36,7 @@ LyingAgent::LyingAgent(Cluster& cluster, WireChecker& wire, ClusterAgent& agent,
 }
 
 std::string LyingAgent::attack() {
-  switch (random_.below(5)) {
+  switch (random_.below(6)) {
     case 0:
       flood();
       return "a flood of requests";
@@ -49,6 +49,9 @@ std::string LyingAgent::attack() {
     case 3:
       commit_forged_manifests();
       return "forged manifests";
+    case 4:
+      commit_two_of_one_number();
+      return "two snapshots of one number";
     default:
       ask_for_content();
       return "questions for content";
@@ -70,7 +73,7 @@ void LyingAgent::forge(wire::RequestProto request, SharedBytes body) {
 
 // More than a connection may have unanswered.
 void LyingAgent::flood() {
-  const format::SignedManifest valid = manifest(1);
+  const format::SignedManifest valid = manifest(1, drawn_id(random_));
   for (int i = 0; i < 300; ++i) {
     wire::RequestProto request;
     if (i % 3 == 0)
@@ -100,13 +103,13 @@ void LyingAgent::send_garbage() {
   forge(std::move(request));
 }
 
-Bytes LyingAgent::frame(const std::vector<ObjectId>& refs) {
+Bytes LyingAgent::frame(const std::vector<ObjectId>& refs, const ObjectId& id) {
   format::FrameContent content(refs.empty() ? format::FrameRole::kData
                                             : format::FrameRole::kMetadata);
   Bytes payload(1 + random_.below(500));
   random_.fill(payload);
   // Whatever id it claims, it is not the payload's.
-  content.add(drawn_id(random_), refs, payload);
+  content.add(id, refs, payload);
   const SharedBytes sealed =
       format::FrameSealer(run_, cluster_.repository, agent_.writer->signing_key, counter_, 1)
           .seal(content);
@@ -123,20 +126,21 @@ void LyingAgent::put_forged_frames() {
     else
       send(request, std::move(body));
   };
-  put(frame({}), false);  // random bytes under a random id, which nobody can tell from an object
-  put(frame({drawn_id(random_)}), true);  // refers to nothing
+  put(frame({}, drawn_id(random_)),
+      false);  // random bytes under a random id, which nobody can tell from an object
+  put(frame({drawn_id(random_)}, drawn_id(random_)), true);  // refers to nothing
   for (int i = 0; i < 3; ++i) {
-    Bytes damaged = frame({});
+    Bytes damaged = frame({}, drawn_id(random_));
     damaged[random_.below(damaged.size())] ^= static_cast<Byte>(1 + random_.below(255));
     put(damaged, true);
   }
   // Checksum and signature fit, but somebody else signed it.
-  Bytes unsigned_frame = frame({});
+  Bytes unsigned_frame = frame({}, drawn_id(random_));
   make_good(unsigned_frame, crypto::SigningKey::generate(random_));
   put(unsigned_frame, true);
 }
 
-format::SignedManifest LyingAgent::manifest(std::uint64_t sequence) {
+format::SignedManifest LyingAgent::manifest(std::uint64_t sequence, const ObjectId& root) {
   format::Manifest forged;
   forged.repository = cluster_.repository;
   forged.agent = agent_.entry.id;
@@ -147,7 +151,7 @@ format::SignedManifest LyingAgent::manifest(std::uint64_t sequence) {
     forged.previous = previous;
   }
   forged.charter_version = random_.below(5);
-  forged.root = drawn_id(random_);
+  forged.root = root;
   forged.claimed_time = {static_cast<std::int64_t>(random_.uint64() >> 1)};
   forged.envelope = run_.envelope;
   forged.sealed_detail = Bytes(32);
@@ -157,7 +161,8 @@ format::SignedManifest LyingAgent::manifest(std::uint64_t sequence) {
 void LyingAgent::commit_forged_manifests() {
   const std::uint64_t sequences[] = {1, 2, random_.uint64(), ~std::uint64_t{0}};
   for (const std::uint64_t sequence : sequences) {
-    format::SignedManifest forged = manifest(std::max<std::uint64_t>(1, sequence));
+    format::SignedManifest forged =
+        manifest(std::max<std::uint64_t>(1, sequence), drawn_id(random_));
     wire::RequestProto request;
     request.mutable_commit()->set_manifest(to_string(forged.bytes));
     forge(request);
@@ -166,6 +171,18 @@ void LyingAgent::commit_forged_manifests() {
     forged = format::sign_again(std::move(forged.manifest), agent_.writer->signing_key);
     request.mutable_commit()->set_manifest(to_string(forged.bytes));
     forge(std::move(request));
+  }
+}
+
+// Each is as good as the other, so that whichever comes second must be refused.
+void LyingAgent::commit_two_of_one_number() {
+  const ObjectId root = drawn_id(random_);
+  wire::RequestProto request;
+  request.mutable_put_frame();
+  send(request, SharedBytes(Buffer::copy_of(frame({}, root))));
+  for (int i = 0; i < 4; ++i) {
+    request.mutable_commit()->set_manifest(to_string(manifest(1, root).bytes));
+    send(request);
   }
 }
 

@@ -24,9 +24,11 @@ class LyingAgent {
   void send_garbage();
   void put_forged_frames();
   void commit_forged_manifests();
+  void commit_two_of_one_number();
   void ask_for_content();
-  Bytes frame(const std::vector<ObjectId>& refs);
-  format::SignedManifest manifest(std::uint64_t sequence);
+  // Of an object with random bytes; `id` is what it claims to be.
+  Bytes frame(const std::vector<ObjectId>& refs, const ObjectId& id);
+  format::SignedManifest manifest(std::uint64_t sequence, const ObjectId& root);
 
   Cluster& cluster_;
   WireChecker& wire_;

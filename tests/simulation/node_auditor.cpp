@@ -125,6 +125,7 @@ void NodeAuditor::check_lists(std::size_t node, bool recovered) {
   for (const auto& [list, refs] : model_.lists()) lists.push_back(list);
   check_closure(node, lists);
 
+  std::map<std::pair<AgentId, std::uint64_t>, ManifestId> numbers;
   std::set<ManifestId> complete;
   std::vector<ObjectId> roots;
   for (const auto& entry : reply->list_manifests().manifests()) {
@@ -135,6 +136,12 @@ void NodeAuditor::check_lists(std::size_t node, bool recovered) {
     verdict_.require(model_.knows(manifest->id) || wire_.distrusts(manifest->manifest.agent),
                      "nothing-listed-that-was-not-committed",
                      [&] { return fmt::format("{} lists {}", name, manifest->id.short_hex()); });
+    const format::Manifest& body = manifest->manifest;
+    const bool only_one = numbers.try_emplace({body.agent, body.sequence}, manifest->id).second;
+    verdict_.require(only_one, "a-number-is-given-once", [&] {
+      return fmt::format("{} has two snapshots with number {} of agent {}", name, body.sequence,
+                         body.agent.short_hex());
+    });
     if (!entry.complete()) continue;
     complete.insert(manifest->id);
     roots.push_back(manifest->manifest.root);

@@ -40,6 +40,21 @@ std::string last_component(const std::string& path) {
   return !parts || parts->empty() ? std::string() : parts->back();
 }
 
+bool lies_below(const std::string& path, const std::string& folder) {
+  const auto parts = components(path), above = components(folder);
+  return parts && above && parts->size() > above->size() &&
+         std::equal(above->begin(), above->end(), parts->begin());
+}
+
+// Whether a rename may put `node` in the place of what is there.
+Status may_replace(const SimNode& node, const SimNode& there, const std::string& path) {
+  if (node.is_folder && !there.is_folder) return error(Code::kNotFound, path, "Not a directory");
+  if (!node.is_folder && there.is_folder)
+    return error(Code::kInvalidArgument, path, "Is a directory");
+  if (!there.names.empty()) return error(Code::kAlreadyExists, path, "Directory not empty");
+  return {};
+}
+
 Status check_offset(std::uint64_t offset, std::uint64_t length, const std::string& what) {
   if (offset <= kLargestOffset && length <= kLargestOffset - offset) return {};
   return error(Code::kInvalidArgument, what, "an offset beyond any file");
@@ -72,7 +87,8 @@ class SimFile final : public File {
     Bytes all;
     for (const ByteView part : parts) append(all, part);
     HOLDFAST_TRY(check_offset(offset, all.size(), path_));
-    if (!writable_) return error(Code::kInvalidArgument, "write " + path_, "opened for reading");
+    if (all.empty()) return files_.end_call();
+    if (!writable_) return error(Code::kIo, "write " + path_, "Bad file descriptor");
     ByteView bytes = all;
     const auto stop = files_.stop_now();
     if (stop == StopPoint::kTorn)
@@ -138,15 +154,15 @@ class SimFile final : public File {
 
 class SimFileLock final : public FileLock {
  public:
-  SimFileLock(SimFileSystem& files, std::string key)
-      : files_(files), key_(std::move(key)), generation_(files.generation_) {}
+  SimFileLock(SimFileSystem& files, std::shared_ptr<SimNode> node)
+      : files_(files), node_(std::move(node)), generation_(files.generation_) {}
   ~SimFileLock() override {
-    if (generation_ == files_.generation_) files_.locks_.erase(key_);
+    if (generation_ == files_.generation_) files_.locks_.erase(node_.get());
   }
 
  private:
   SimFileSystem& files_;
-  std::string key_;
+  std::shared_ptr<SimNode> node_;  // as with flock(2): whatever its name is now
   std::uint64_t generation_;
 };
 
@@ -246,12 +262,19 @@ Status SimFileSystem::make_directory(const std::string& path) {
 Status SimFileSystem::rename(const std::string& from, const std::string& to) {
   HOLDFAST_TRY(begin_call(Change::kMutating, "rename " + from));
   const auto stop = stop_now();
+  if (!components(to)) return error(Code::kInvalidArgument, to, "not a path");
   HOLDFAST_ASSIGN(const auto node, find(from));
   HOLDFAST_ASSIGN(const auto source, find_folder(parent_path(from)));
   HOLDFAST_ASSIGN(const auto target, find_folder(parent_path(to)));
+  const auto replaced = find(to);
+  if (!replaced && replaced.error().code() != Code::kNotFound) return replaced.error();
+  if (replaced && *replaced == node) return end_call();
+  if (node->is_folder && lies_below(to, from))
+    return error(Code::kInvalidArgument, from, "it would lie in itself");
+  if (lies_below(from, to)) return error(Code::kAlreadyExists, to, "Directory not empty");
+  if (replaced) HOLDFAST_TRY(may_replace(*node, **replaced, to));
   if (stop != StopPoint::kTorn) {
-    if (const auto replaced = find(to); replaced && *replaced != node)
-      used_ -= (*replaced)->seen.size();
+    if (replaced) used_ -= (*replaced)->seen.size();
     // Within a folder the device has both halves or none.
     if (source != target) source->change_names({last_component(from), std::nullopt, nullptr});
     target->change_names({source == target ? std::optional(last_component(from)) : std::nullopt,
@@ -299,7 +322,7 @@ Result<bool> SimFileSystem::exists(const std::string& path) {
 
 Result<std::uint64_t> SimFileSystem::free_bytes(const std::string& path) {
   HOLDFAST_TRY(begin_call(Change::kNone, "statfs " + path));
-  HOLDFAST_TRY(find_folder(path).has_value() ? Status() : find_folder(path).error());
+  HOLDFAST_TRY(find(path));
   if (!capacity_) return kUnlimited;
   return *capacity_ > used_ ? *capacity_ - used_ : 0;
 }
@@ -307,35 +330,32 @@ Result<std::uint64_t> SimFileSystem::free_bytes(const std::string& path) {
 Result<std::unique_ptr<FileLock>> SimFileSystem::lock(const std::string& path) {
   HOLDFAST_TRY(begin_call(Change::kMutating, "lock " + path));
   const auto stop = stop_now();
-  const auto parts = components(path);
-  if (!parts) return error(Code::kInvalidArgument, path, "not a path");
-  std::string key;
-  for (const std::string& part : *parts) key += "/" + part;
-  HOLDFAST_ASSIGN(const auto folder, find_folder(parent_path(path)));
-  if (!find(path) && stop != StopPoint::kTorn)
-    folder->change_names({std::nullopt, last_component(path), std::make_shared<SimNode>(false)});
+  auto node = find(path);
+  if (!node) {
+    if (node.error().code() != Code::kNotFound) return std::move(node).error();
+    HOLDFAST_ASSIGN(const auto folder, find_folder(parent_path(path)));
+    node = std::make_shared<SimNode>(false);
+    if (stop != StopPoint::kTorn) folder->change_names({std::nullopt, last_component(path), *node});
+  }
   HOLDFAST_TRY(end_call());
-  if (!locks_.insert(key).second)
+  if ((*node)->is_folder) return error(Code::kInvalidArgument, path, "Is a directory");
+  if (!locks_.insert(node->get()).second)
     return error(Code::kConflict, path, "another process holds the lock");
-  return std::unique_ptr<FileLock>(std::make_unique<SimFileLock>(*this, key));
+  return std::unique_ptr<FileLock>(std::make_unique<SimFileLock>(*this, *node));
 }
 
 void SimFileSystem::crash(CrashKeeps keeps, Random& random) {
-  ++generation_;
-  clear_faults();
-  locks_.clear();
   root_->crash(keeps, random);
-  recount();
+  begin_anew();
 }
+
+void SimFileSystem::kill() { begin_anew(); }
 
 SimFileSystem::Image SimFileSystem::image() const { return root_->image(); }
 
 void SimFileSystem::restore(const Image& image) {
-  ++generation_;
-  clear_faults();
-  locks_.clear();
   root_ = image ? image->image() : std::make_shared<SimNode>(true);
-  recount();
+  begin_anew();
 }
 
 std::uint64_t SimFileSystem::elsewhere(Random*& misdirected, const SimNode& node,
@@ -349,7 +369,10 @@ std::uint64_t SimFileSystem::elsewhere(Random*& misdirected, const SimNode& node
   return there;
 }
 
-void SimFileSystem::recount() {
+void SimFileSystem::begin_anew() {
+  ++generation_;
+  clear_faults();
+  locks_.clear();
   used_ = 0;
   std::vector<std::shared_ptr<SimNode>> folders{root_};
   while (!folders.empty()) {
@@ -360,6 +383,33 @@ void SimFileSystem::recount() {
       if (node->is_folder) folders.push_back(node);
     }
   }
+}
+
+void SimFileSystem::persist(const std::string& path) {
+  const auto node = find(path);
+  if (!node) return;
+  (*node)->persist();
+  const auto folder = find_folder(parent_path(path));
+  if (folder) (*folder)->stored_names[last_component(path)] = *node;
+}
+
+SimFileSystem::Moment SimFileSystem::moment() const {
+  SimNode::Copies copies;
+  Moment moment;
+  moment.root_ = root_->copy(copies);
+  return moment;
+}
+
+void SimFileSystem::return_to(const Moment& moment) {
+  SimNode::Copies copies;
+  root_ = moment.root_->copy(copies);
+  begin_anew();
+}
+
+std::uint64_t SimFileSystem::fingerprint() const {
+  std::uint64_t hash = 0;
+  root_->mix_into(hash);
+  return hash;
 }
 
 void SimFileSystem::fail_call(std::uint64_t nth, Code code, bool for_good) {

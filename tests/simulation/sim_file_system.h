@@ -50,6 +50,23 @@ class SimFileSystem final : public FileSystem {
   // The machine stops and starts again. `random` decides for kSome and is not used otherwise.
   void crash(CrashKeeps keeps, Random& random);
 
+  // The processes end and the machine goes on: files are closed, locks are free, and what was not
+  // synced is seen all the same and not on the device.
+  void kill();
+  // What a system may do at any time: all of this file or folder, and its name, is on the device.
+  void persist(const std::string& path);
+
+  // All that is seen and stored at one moment, to come back to as often as one likes.
+  class Moment {
+   private:
+    friend class SimFileSystem;
+    std::shared_ptr<const SimNode> root_;
+  };
+  Moment moment() const;
+  void return_to(const Moment& moment);
+  // Of all that is seen and stored.
+  std::uint64_t fingerprint() const;
+
   // Calls of every kind but start_writeback() and closing; those that change something.
   std::uint64_t calls() const { return calls_; }
   std::uint64_t mutating_calls() const { return mutating_calls_; }
@@ -92,10 +109,11 @@ class SimFileSystem final : public FileSystem {
   friend class SimFileLock;
   enum class Change { kNone, kMutating };
 
-  void recount();
   // The place that an access of this length is led to instead of `offset`.
   std::uint64_t elsewhere(Random*& misdirected, const SimNode& node, std::uint64_t offset,
                           std::uint64_t length);
+  // Behind the end of every process.
+  void begin_anew();
   // Counts a call and tells whether it fails. The caller asks stop_now() for a call that the
   // machine does in part or in whole before it stops.
   Status begin_call(Change change, const std::string& what);
@@ -108,7 +126,7 @@ class SimFileSystem final : public FileSystem {
   Status account(SimNode& node, std::uint64_t new_size, std::uint64_t& grown);
 
   std::shared_ptr<SimNode> root_;
-  std::set<std::string> locks_;
+  std::set<const SimNode*> locks_;
   std::uint64_t generation_ = 0;  // counts crashes
   std::uint64_t calls_ = 0, mutating_calls_ = 0, syncs_ = 0;
   std::uint64_t failing_call_ = 0, failing_sync_ = 0;  // 0: none

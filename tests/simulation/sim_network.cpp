@@ -108,6 +108,11 @@ void SimNetwork::carry(const std::string& from, const std::string& to,
                        std::function<void(Message)> deliver, Message message) {
   ++figures_.sent;
   loop_.fold(digest(message));
+  if (figures_.sent == lost_message_ ||
+      (loses_for_good_ && lost_message_ != 0 && figures_.sent > lost_message_)) {
+    ++figures_.lost;
+    return;
+  }
   if (random_.below(1000) < faults_.lost) {
     ++figures_.lost;
     return;

@@ -43,6 +43,11 @@ class SimNetwork {
 
   void set_faults(NetworkFaults faults) { faults_ = faults; }
   const NetworkFigures& figures() const { return figures_; }
+  // The `nth` message from now (1 is the next) vanishes, and if `for_good` all behind it; 0: none.
+  void lose_message(std::uint64_t nth, bool for_good) {
+    lost_message_ = nth == 0 ? 0 : figures_.sent + nth;
+    loses_for_good_ = for_good;
+  }
   void watch(NetworkWatcher* watcher) { watcher_ = watcher; }
   // Of who listens: the process takes what arrived.
   void note_arrival(const std::string& node, const Peer& from) {
@@ -99,6 +104,8 @@ class SimNetwork {
   NetworkFaults faults_;
   NetworkFigures figures_;
   NetworkWatcher* watcher_ = nullptr;
+  std::uint64_t lost_message_ = 0;  // by its number among those sent
+  bool loses_for_good_ = false;
   std::map<std::string, MessageHandler*> nodes_;
   std::map<std::uint64_t, Connection> connections_;
   std::uint64_t next_connection_ = 1;

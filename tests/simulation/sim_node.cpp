@@ -22,6 +22,23 @@ void copy_range(const Bytes& from, Bytes& to, std::uint64_t begin, std::uint64_t
     std::copy(from.begin() + at(begin), from.begin() + at(end), to.begin() + at(begin));
 }
 
+// FNV-1a over words; the bytes of a disk are many.
+void mix(std::uint64_t& hash, std::uint64_t word) {
+  hash = (hash ^ word) * 1'099'511'628'211u;
+  hash ^= hash >> 29;
+}
+
+void mix(std::uint64_t& hash, ByteView bytes) {
+  mix(hash, bytes.size());
+  while (!bytes.empty()) {
+    std::uint64_t word = 0;
+    const std::size_t size = std::min(bytes.size(), sizeof word);
+    std::memcpy(&word, bytes.data(), size);
+    mix(hash, word);
+    bytes = bytes.subspan(size);
+  }
+}
+
 }  // namespace
 
 void SimNode::mark_dirty(std::uint64_t begin, std::uint64_t end) {
@@ -77,6 +94,37 @@ void SimNode::crash(CrashKeeps keeps, Random& random) {
   if (!is_folder) return crash_file(keeps, random);
   crash_names(keeps, random);
   for (const auto& [name, node] : names) node->crash(keeps, random);
+}
+
+void SimNode::persist() {
+  if (!is_folder) return sync_data();
+  sync_names();
+  for (const auto& [name, node] : names) node->persist();
+}
+
+std::shared_ptr<SimNode> SimNode::copy(Copies& done) const {
+  auto& made = done[this];
+  if (made) return made;
+  made = std::make_shared<SimNode>(*this);
+  const auto result = made;  // the reference does not outlive the next copy
+  for (Names* of : {&result->names, &result->stored_names})
+    for (auto& [name, node] : *of) node = node->copy(done);
+  for (NameChange& change : result->changes)
+    if (change.node) change.node = change.node->copy(done);
+  return result;
+}
+
+void SimNode::mix_into(std::uint64_t& hash) const {
+  mix(hash, ByteView(seen));
+  mix(hash, ByteView(stored));
+  for (const Names* of : {&names, &stored_names}) {
+    mix(hash, of->size());
+    for (const auto& [name, node] : *of) {
+      mix(hash, as_bytes(name));
+      node->mix_into(hash);
+    }
+    if (names == stored_names) break;
+  }
 }
 
 void SimNode::crash_file(CrashKeeps keeps, Random& random) {

@@ -47,6 +47,13 @@ struct SimNode {
   std::shared_ptr<SimNode> image() const;
   // What a crash leaves becomes both states; goes down into folders.
   void crash(CrashKeeps keeps, Random& random);
+  // All of it is on the device, whatever lies in it too.
+  void persist();
+  // The same with all that can be reached from it, each node once.
+  using Copies = std::map<const SimNode*, std::shared_ptr<SimNode>>;
+  std::shared_ptr<SimNode> copy(Copies& done) const;
+  // Mixes what is seen and what is on the device into `hash`.
+  void mix_into(std::uint64_t& hash) const;
 
  private:
   void mark_dirty(std::uint64_t begin, std::uint64_t end);

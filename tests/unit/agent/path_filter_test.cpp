@@ -175,5 +175,11 @@ TEST(PathFilter, ManyStarsTakeNoExponentialTime) {
   EXPECT_FALSE(filter({deep + "/b"}).matches(folders + "c"));
 }
 
+TEST(PathFilterError, APatternWithControlCharactersIsNamedSafely) {
+  const auto parsed = PathFilter::parse({"\x1b[31m["});
+  ASSERT_FALSE(parsed);
+  EXPECT_EQ(parsed.error().message().find('\x1b'), std::string::npos);
+}
+
 }  // namespace
 }  // namespace holdfast::agent

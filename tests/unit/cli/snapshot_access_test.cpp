@@ -29,6 +29,22 @@ TEST(ParseTime, RefusesWhatIsNoTime) {
     EXPECT_FALSE(parse_time(text)) << text;
 }
 
+// Nanoseconds in 64 bits end in 2262; a year behind that wrapped round to one long past.
+TEST(ParseTime, ATimeBeyondWhatNanosecondsCanSayIsRefused) {
+  for (const char* const text : {"2263-01-01Z", "9999-12-31 23:59", "1600-01-01Z"}) {
+    const auto time = parse_time(text);
+    ASSERT_FALSE(time) << text;
+    EXPECT_EQ(time.error().code(), Code::kInvalidArgument);
+  }
+  EXPECT_GT(parse_time("2262-01-01Z")->nanoseconds, parse_time("2261-01-01Z")->nanoseconds);
+}
+
+// An agent may claim any time for a snapshot.
+TEST(IsoTime, BeforeTheEpochHasNoNegativeFraction) {
+  EXPECT_EQ(iso_time({-1}), "1969-12-31T23:59:59.999999999Z");
+  EXPECT_EQ(iso_time({-1'000'000'000}), "1969-12-31T23:59:59.000000000Z");
+}
+
 TEST(IsoTime, IsUtcWithNanoseconds) {
   EXPECT_EQ(iso_time({1'000'000'000'000'000'007}), "2001-09-09T01:46:40.000000007Z");
 }

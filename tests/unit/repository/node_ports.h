@@ -124,7 +124,7 @@ class RecordingResponder final : public Responder {
 
 class TestInvitations final : public Invitations {
  public:
-  std::optional<Invitation> find(const CurveKey& key) override {
+  Result<std::optional<Invitation>> find(const CurveKey& key) override {
     const auto found = issued.find(key);
     return found == issued.end() ? std::nullopt : std::optional(found->second);
   }

@@ -199,6 +199,22 @@ TEST(Charter, IsRefusedWhereAValueIsMissingOrImpossible) {
                   .has_value());
 }
 
+// An unsigned one would keep a node from looking for the signed one before it.
+TEST(Charter, ThatSaysItIsOfANewerProgramIsBelievedOnlyIfItIsSigned) {
+  const TestCharter test(seed());
+  CharterProto body = body_of(test.sign().record);
+  body.set_format_version(2);
+  const Bytes record = sign_body(body, test.secrets.admin_seed);
+  EXPECT_EQ(parse_charter(record, test.repository()).error().code(), Code::kUnsupportedVersion);
+  CharterRecordProto unsigned_record;
+  ASSERT_TRUE(unsigned_record.ParseFromArray(record.data(), static_cast<int>(record.size())));
+  unsigned_record.set_signature(std::string(64, 's'));
+  EXPECT_EQ(parse_charter(to_bytes(unsigned_record.SerializeAsString()), test.repository())
+                .error()
+                .code(),
+            Code::kForged);
+}
+
 // Two bytes a node, two million nodes: hundreds of megabytes, had they been made before they were
 // counted.
 TEST(Charter, OfCountlessEmptyNodesIsRefusedBeforeTheyAreMade) {

@@ -25,11 +25,11 @@ class FolderInvitationsTest : public ::testing::Test {
 };
 
 TEST_F(FolderInvitationsTest, OnlyIssuedKeysAreInvited) {
-  EXPECT_FALSE(invitations.find(CurveKey{1}).has_value());
+  EXPECT_FALSE(invitations.find(CurveKey{1}).value().has_value());
   const CurveKey key = issue();
-  ASSERT_TRUE(invitations.find(key).has_value());
-  EXPECT_FALSE(invitations.find(key)->used_for.has_value());
-  EXPECT_FALSE(invitations.find(CurveKey{1}).has_value());
+  ASSERT_TRUE(invitations.find(key).value().has_value());
+  EXPECT_FALSE(invitations.find(key).value()->used_for.has_value());
+  EXPECT_FALSE(invitations.find(CurveKey{1}).value().has_value());
   EXPECT_EQ(invitations.bind(CurveKey{1}, repository).error().code(), Code::kNotFound);
 }
 
@@ -42,7 +42,7 @@ TEST_F(FolderInvitationsTest, AnotherProcessSeesThemAtOnce) {
 TEST_F(FolderInvitationsTest, AnInvitationIsGoodForOneRepository) {
   const CurveKey key = issue();
   ASSERT_TRUE(invitations.bind(key, repository));
-  EXPECT_EQ(invitations.find(key)->used_for, repository);
+  EXPECT_EQ(invitations.find(key).value()->used_for, repository);
   EXPECT_TRUE(invitations.bind(key, repository));
   EXPECT_EQ(invitations.bind(key, other).error().code(), Code::kConflict);
 }
@@ -51,11 +51,11 @@ TEST_F(FolderInvitationsTest, ItExpiresAfterADayUsedOrNot) {
   const CurveKey unused = issue(), used = issue();
   ASSERT_TRUE(invitations.bind(used, repository));
   clock.advance(FolderInvitations::kLifetime - std::chrono::seconds(1));
-  EXPECT_TRUE(invitations.find(unused).has_value());
-  EXPECT_TRUE(invitations.find(used).has_value());
+  EXPECT_TRUE(invitations.find(unused).value().has_value());
+  EXPECT_TRUE(invitations.find(used).value().has_value());
   clock.advance(std::chrono::seconds(2));
-  EXPECT_FALSE(invitations.find(unused).has_value());
-  EXPECT_FALSE(invitations.find(used).has_value());
+  EXPECT_FALSE(invitations.find(unused).value().has_value());
+  EXPECT_FALSE(invitations.find(used).value().has_value());
   EXPECT_EQ(invitations.bind(unused, repository).error().code(), Code::kNotFound);
 }
 

@@ -55,6 +55,27 @@ class RocksDbIndexTest : public ::testing::Test {
   TemporaryFolder folder_;
 };
 
+TEST_F(RocksDbIndexTest, WithoutRoomItIsReadAndTakesWritesOnceThereIsSome) {
+  ASSERT_TRUE(fill(*open(), 7));
+  ASSERT_TRUE(open()->flush());
+  RocksDbLimits full;
+  full.room_bytes = ~std::uint64_t{0};
+  auto index = RocksDbIndex::open(path(), full);
+  ASSERT_TRUE(index) << index.error().message();
+  const auto before = files("", "").size();
+  EXPECT_EQ((*index)->checkpoint().value(), (Checkpoint{1, 7}));
+  EXPECT_GT((*index)->approximate_count().value(), 4000U);
+  EXPECT_EQ(fill(**index, 8).error().code(), Code::kNoSpace);
+  EXPECT_EQ((*index)->flush().error().code(), Code::kNoSpace);
+  EXPECT_EQ((*index)->checkpoint().value(), (Checkpoint{1, 7}));
+  EXPECT_EQ(files("", "").size(), before);  // nothing was written
+  index->reset();
+
+  auto roomy = open();
+  ASSERT_TRUE(fill(*roomy, 9));
+  EXPECT_EQ(roomy->checkpoint().value(), (Checkpoint{1, 9}));
+}
+
 // The files as they are while the index is open are what a process that is killed leaves.
 TEST_F(RocksDbIndexTest, AKilledProcessLosesWhatWasNotFlushedAndNothingElse) {
   auto index = open();

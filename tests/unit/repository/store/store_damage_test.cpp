@@ -357,5 +357,24 @@ TEST_F(StoreVerification, StepsGoOnWhileTheStoreIsWrittenTo) {
   }
 }
 
+// It was present for ever, and could never be read: what was marked was what does lie there, or
+// nothing.
+TEST_F(StoreDamage, AnObjectThatTheIndexPlacesWronglyStayedPresent) {
+  const auto entry = *store_->locate(low_.id());
+  for (const Location& elsewhere :
+       {location(others_.id()), Location{entry->location.segment, UINT64_MAX - 7, 100}}) {
+    ObjectIndex::Put lie{low_.id(), *entry};
+    lie.entry.location = elsewhere;
+    ASSERT_TRUE(index_.write({&lie, 1}, {}, {}, *index_.checkpoint()));
+    EXPECT_EQ(code_of(store_->read_frame(low_.id())), Code::kCorrupt);
+    EXPECT_FALSE(present(low_.id()));
+    EXPECT_FALSE(present(root_.id()));
+    expect_others();
+    put(again(low_));
+    sync();
+    expect_whole();
+  }
+}
+
 }  // namespace
 }  // namespace holdfast::repository

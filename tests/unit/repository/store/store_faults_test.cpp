@@ -151,6 +151,31 @@ TEST_F(StoreFaults, WhatAFailedSyncTookAwayIsDamagedAndIncompleteAgain) {
   EXPECT_TRUE(present(root.id()));
 }
 
+TEST_F(StoreFaults, AStoreWhoseIndexHasNoRoomIsOpenedForReadingAndCatchesUpLater) {
+  const TestFrame chunks = data(), root = list(chunks.ids()), later = data();
+  store({&chunks, &root});
+  const auto snapshot = manifest(root.id());
+  ASSERT_TRUE(append(snapshot));
+  sync();
+  index_.refuse_writes(Code::kNoSpace);
+  store_.reset();
+  index_.crash(0);  // all of it is to be replayed
+  open();
+  EXPECT_TRUE(store_->read_only());
+  EXPECT_TRUE(store_->manifest(snapshot.id)->complete);
+  EXPECT_TRUE(store_->read_frame(chunks.id()));
+  EXPECT_EQ(code_of(store_->put_frame(later.parsed)), Code::kReadOnly);
+  EXPECT_FALSE(store_->try_recover_writes());
+  index_.refuse_writes(std::nullopt);
+  ASSERT_TRUE(store_->try_recover_writes());
+  store({&later});
+  // Now it is in the index: nothing is left to replay.
+  store_.reset();
+  open();
+  EXPECT_EQ(store_->recovery().records_replayed, 0u);
+  EXPECT_TRUE(present(root.id()) && present(later.id()));
+}
+
 TEST_F(StoreFaults, AnIndexThatCannotBeWrittenLosesNothingThatWasSynced) {
   const TestFrame first = data(), second = data();
   store({&first});

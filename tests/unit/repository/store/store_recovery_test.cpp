@@ -327,5 +327,51 @@ TEST_F(StoreRecovery, ReindexFindsEverythingAndTheDamage) {
   expect_whole(two);
 }
 
+TEST_F(StoreRecovery, AFailedReindexNeverLeadsToAnIndexThatClaimsMoreThanItHolds) {
+  limits_.segment_bytes = 1;
+  open();
+  const Snapshot one = snapshot(), two = snapshot(2);
+  // Some way into the rebuilding.
+  files_.fail_call(12, Code::kIo, false);
+  ASSERT_FALSE(store_->reindex());
+  EXPECT_TRUE(store_->read_only());
+  const TestFrame later = data();
+  EXPECT_EQ(code_of(store_->put_frame(later.parsed)), Code::kReadOnly);
+  static_cast<void>(store_->sync());
+  open();
+  expect_whole(one);
+  expect_whole(two);
+  files_.fail_call(12, Code::kIo, false);
+  ASSERT_FALSE(store_->reindex());
+  ASSERT_TRUE(store_->try_recover_writes());
+  expect_whole(one);
+  expect_whole(two);
+  store({&later});
+}
+
+TEST_F(StoreRecovery, ACrashBehindATornPaddingDoesNotCostTheIndex) {
+  const TestFrame chunks = data(1, 501);
+  const std::uint64_t content = record_size(static_cast<std::uint32_t>(chunks.bytes.size()));
+  ASSERT_NE(content, kRecordHeaderSize + chunks.bytes.size()) << "it has padding";
+  ASSERT_TRUE(append(snapshot().manifest));
+  ASSERT_TRUE(index_.flush());
+  put(chunks);
+  const Location at = location(chunks.id());
+  for (std::uint64_t call = 1;; ++call) {
+    close_and_crash();
+    auto file = files_.open(segment_path(1), OpenMode::kReadWrite);
+    ASSERT_TRUE((*file)->truncate(at.offset + kRecordHeaderSize + at.length));
+    files_.crash(CrashKeeps::kEverything, random_);
+    files_.stop_at(call, simulation::StopPoint::kBefore, random_);
+    static_cast<void>(try_open());
+    const bool stopped = files_.stopped();
+    files_.crash(CrashKeeps::kEverything, random_);
+    open();
+    EXPECT_FALSE(store_->recovery().index_rebuilt) << "stopped before call " << call;
+    EXPECT_TRUE(store_->read_frame(chunks.id()));
+    if (!stopped) break;
+  }
+}
+
 }  // namespace
 }  // namespace holdfast::repository

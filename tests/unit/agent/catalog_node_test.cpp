@@ -1,0 +1,129 @@
+// What any agent of a trust group can write as a catalog node, and must not cost a reader more than
+// it is worth.
+#include "agent/catalog_node.h"
+
+#include <gtest/gtest.h>
+
+#include "agent/catalog_builder.h"
+#include "common/format/catalog.pb.h"
+
+namespace holdfast::agent {
+namespace {
+
+Bytes leaf_of(const format::CatalogLeafProto& proto) {
+  Bytes payload{static_cast<Byte>(ListKind::kLeaf)};
+  append(payload, as_bytes(proto.SerializeAsString()));
+  return payload;
+}
+
+std::string refusal_of_leaf(const std::vector<ObjectId>& refs, const Bytes& payload) {
+  const auto entries = decode_leaf(refs, payload);
+  if (entries) return "none";
+  EXPECT_EQ(entries.error().code(), Code::kCorrupt);
+  return entries.error().message();
+}
+
+format::EntryProto& add_entry(format::CatalogLeafProto& leaf, std::uint32_t shared,
+                              const std::string& suffix) {
+  format::EntryProto& entry = *leaf.add_entries();
+  entry.set_shared(shared);
+  entry.set_suffix(suffix);
+  return entry;
+}
+
+// A thousand entries of ten bytes that each name the same 60,000 refs were two gigabytes.
+TEST(DecodeLeaf, EntriesThatAllNameAllRefsAreRefused) {
+  const std::vector<ObjectId> refs(100);
+  format::CatalogLeafProto leaf;
+  for (const char* const name : {"a", "b"}) {
+    format::EntryProto& entry = add_entry(leaf, 0, name);
+    entry.set_ref_count(100);
+    entry.set_content_lists(true);
+  }
+  EXPECT_EQ(refusal_of_leaf(refs, leaf_of(leaf)),
+            "catalog: its entries' contents are more than its refs");
+  leaf.mutable_entries(0)->set_ref_count(40);
+  leaf.mutable_entries(1)->set_first_ref(40);
+  leaf.mutable_entries(1)->set_ref_count(60);
+  EXPECT_EQ(refusal_of_leaf(refs, leaf_of(leaf)), "none");
+}
+
+// Twenty thousand entries of eight bytes that each share a path of a mebibyte were twenty
+// gigabytes.
+TEST(DecodeLeaf, ShortEntriesThatShareALongPathAreRefused) {
+  constexpr std::uint32_t kLong = 1 << 19;
+  const auto leaf_of_entries = [](int count) {
+    format::CatalogLeafProto leaf;
+    add_entry(leaf, 0, std::string(kLong, 'x'));
+    for (int i = 1; i < count; ++i)
+      add_entry(leaf, kLong, std::string(1, static_cast<char>('0' + i)));
+    return leaf_of(leaf);
+  };
+  EXPECT_EQ(refusal_of_leaf({}, leaf_of_entries(20)), "none");
+  EXPECT_EQ(refusal_of_leaf({}, leaf_of_entries(40)), "catalog: longer paths than a leaf may have");
+}
+
+// Two bytes an entry, each of which became an object of hundreds.
+TEST(DecodeLeaf, CountlessEmptyEntriesAreRefusedBeforeTheyAreMade) {
+  Bytes payload{static_cast<Byte>(ListKind::kLeaf)};
+  for (int i = 0; i < 2'000'000; ++i) append(payload, as_bytes(std::string_view("\x0A\x00", 2)));
+  EXPECT_EQ(refusal_of_leaf({}, payload),
+            "catalog: malformed, or more entries than a leaf may have");
+}
+
+TEST(DecodeLeaf, CountlessEmptyAttributesAreRefusedBeforeTheyAreMade) {
+  format::CatalogLeafProto leaf;
+  format::EntryProto& entry = add_entry(leaf, 0, "a");
+  for (int i = 0; i < 100'000; ++i) entry.add_xattrs();
+  EXPECT_EQ(refusal_of_leaf({}, leaf_of(leaf)),
+            "catalog: malformed, or more entries than a leaf may have");
+}
+
+TEST(DecodeLeaf, AnEmptyFileWhoseContentIsSaidToBeListsIsJustEmpty) {
+  format::CatalogLeafProto leaf;
+  add_entry(leaf, 0, "a").set_content_lists(true);
+  const auto entries = decode_leaf({}, leaf_of(leaf));
+  ASSERT_TRUE(entries);
+  EXPECT_EQ(entries->at(0).content, Content());
+}
+
+TEST(DecodeIndex, CountlessEmptyChildrenAreRefusedBeforeTheyAreMade) {
+  Bytes payload{static_cast<Byte>(ListKind::kIndex)};
+  for (int i = 0; i < 2'000'000; ++i) append(payload, as_bytes(std::string_view("\x12\x00", 2)));
+  const std::vector<ObjectId> refs(1);
+  const auto index = decode_index(refs, payload);
+  ASSERT_FALSE(index);
+  EXPECT_EQ(index.error().message(), "catalog: malformed, or more children than refs");
+}
+
+TEST(DecodeIndex, AChildThatBeginsWhereNoFileCanBeIsRefused) {
+  const std::vector<ObjectId> refs(1);
+  const CatalogIndex index{1, {{refs[0], "a/../b", 1, 1}}};
+  EXPECT_FALSE(decode_index(refs, encode_index(index)));
+}
+
+// What the builder writes, a reader takes: deep trees make leaves of fewer entries.
+TEST(CatalogBuilder, CutsALeafBeforeItsPathsAreLongerThanAReaderTakes) {
+  format::ObjectIdentifier identifier{crypto::SecretKey()};
+  std::size_t leaves = 0, entries = 0;
+  CatalogBuilder builder(identifier, [&](ListObject&& object) {
+    if (object.kind != ListKind::kLeaf) return;
+    ++leaves;
+    const auto decoded = decode_leaf(object.refs, object.payload);
+    ASSERT_TRUE(decoded) << decoded.error().message();
+    entries += decoded->size();
+  });
+  const std::string folder(400'000, 'x');
+  for (int i = 100; i < 200; ++i) {
+    CatalogEntry entry;
+    entry.entry.path = folder + "/" + std::to_string(i);
+    entry.entry.mode = 0100644;
+    builder.add(entry);
+  }
+  builder.finish();
+  EXPECT_EQ(entries, 100U);
+  EXPECT_GE(leaves, 9U);
+}
+
+}  // namespace
+}  // namespace holdfast::agent
