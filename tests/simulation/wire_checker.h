@@ -32,6 +32,7 @@ class WireChecker final : public NetworkWatcher {
   // Who must not be held to anything: an enrolled agent that lies.
   void distrust(const AgentId& agent) { liars_.insert(agent); }
   bool distrusts(const AgentId& agent) const { return liars_.contains(agent); }
+  bool distrusts_any() const { return !liars_.empty(); }
   // An honest node answers the request with this id with an error, whoever sends it.
   void expect_refusal(std::uint64_t id) { forged_.insert(id); }
   // A node's process ended: nothing is unanswered any more.

@@ -203,10 +203,11 @@ class VerifyOperation final : public Operation {
                         !node.disk().misdirects();
     scene_.journal.note("verification of {}: {}", node.name(), describe(said));
     if (!steady || !said.done || said.failure) return;
-    // What was not harmed is not called damaged.
+    // What was not harmed is not called damaged. What a lying agent put there has no content.
+    const bool poisoned = scene_.wire.distrusts_any();
     if (!scene_.model.scarred(i) && !scene_.model.torn(i))
       scene_.verdict.require(
-          said.problems.empty() && said.finding_count == 0, "no-false-alarm",
+          said.problems.empty() && (said.finding_count == 0 || poisoned), "no-false-alarm",
           [&] { return node.name() + " is whole, and it says: " + describe(said); });
     if (!run_->reads_data()) return;
     // It has read all of its bytes: what it lists from now on is there.
