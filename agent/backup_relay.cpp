@@ -38,20 +38,21 @@ void BackupSession::relay_missed() {
   });
   if (!needed) return;
   struct Relay {
-    std::map<NodeState*, std::map<ManifestId, std::string>> lists;
+    std::map<std::size_t, std::map<ManifestId, std::string>> lists;  // by place in nodes_
     std::size_t open = 0;
   };
   auto relay = std::make_shared<Relay>();
   const auto commit_missed = [this, alive = alive_, relay] {
     std::map<std::uint64_t, std::pair<format::SignedManifest, std::string>> all;  // by sequence
-    for (const auto& [node, list] : relay->lists)
+    for (const auto& [i, list] : relay->lists)
       for (const auto& [id, bytes] : list) {
         auto manifest = format::parse_manifest(as_bytes(bytes));
         if (manifest &&
             manifest->manifest.agent == format::agent_id(keys_.signing_key.verify_key()))
           all.try_emplace(manifest->manifest.sequence, std::pair(std::move(*manifest), bytes));
       }
-    for (const auto& [node, list] : relay->lists) {
+    for (const auto& [i, list] : relay->lists) {
+      const auto& node = nodes_[i];
       if (!node->behind) continue;
       for (const auto& [sequence, entry] : all) {
         if (list.contains(entry.first.id)) continue;
@@ -68,18 +69,18 @@ void BackupSession::relay_missed() {
       }
     }
   };
-  for (const auto& node : nodes_) {
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    const auto& node = nodes_[i];
     if (node->link.state() != NodeLink::State::kReady) continue;
     ++relay->open;
     ++open_calls_;
-    list_all(node->link, {}, {},
-             [this, alive = alive_, relay, node = node.get(), commit_missed](auto list) {
-               if (!*alive || phase_ == Phase::kEnded) return;
-               --open_calls_;
-               if (list) relay->lists[node] = std::move(*list);
-               if (--relay->open == 0) commit_missed();
-               advance();
-             });
+    list_all(node->link, {}, {}, [this, alive = alive_, relay, i, commit_missed](auto list) {
+      if (!*alive || phase_ == Phase::kEnded) return;
+      --open_calls_;
+      if (list) relay->lists[i] = std::move(*list);
+      if (--relay->open == 0) commit_missed();
+      advance();
+    });
   }
 }
 
