@@ -32,7 +32,8 @@ ContentPipeline::ContentPipeline(EventLoop& loop, Executor& executor, SourceTree
 ContentPipeline::~ContentPipeline() { *alive_ = false; }
 
 bool ContentPipeline::has_room() const {
-  return used_bytes_ + batch_bytes_ < limits_.budget_bytes && read_tasks_.size() < 2 * kits_.size();
+  return used_bytes_ + queued_bytes_ + batch_bytes_ < limits_.budget_bytes &&
+         read_tasks_.size() < 2 * kits_.size();
 }
 
 bool ContentPipeline::idle() const { return waits_for_feeds() && frames_pending_ == 0; }
@@ -49,6 +50,8 @@ void ContentPipeline::changed() {
   loop_.post([this, alive = alive_] {
     if (!*alive) return;
     change_posted_ = false;
+    dispatch();
+    flush_if_due();
     changed_();
   });
 }
@@ -303,24 +306,56 @@ void ContentPipeline::advance_metadata() {
 
 void ContentPipeline::flush() {
   read_batch();
+  flush_due_ = true;
+  flush_if_due();
+}
+
+void ContentPipeline::flush_if_due() {
+  if (!flush_due_ || !gathers_no_more()) return;
+  flush_due_ = false;
   cut_frame();
   close_metadata_batch();
 }
 
+// Sealing and sending add nothing to what is gathered.
+bool ContentPipeline::gathers_no_more() const {
+  return reading_ == 0 && read_tasks_.empty() && questions_.empty();
+}
+
 void ContentPipeline::feeds_changed() { check_questions(); }
 
+// While there is room, or else when nothing moves that could make some.
+bool ContentPipeline::may_read() const {
+  if (read_tasks_.empty()) return false;
+  return used_bytes_ + read_tasks_.front().bytes <= limits_.budget_bytes ||
+         (running_ == 0 && frames_pending_ == 0 && questions_.empty());
+}
+
+// Sealing frees memory, reading takes it.
 void ContentPipeline::dispatch() {
-  while (!kits_.empty()) {
-    auto& tasks =
-        !seal_tasks_.empty() ? seal_tasks_ : read_tasks_;  // sealing frees memory, reading takes it
-    if (tasks.empty()) break;
-    auto task = std::move(tasks.front());
-    tasks.pop_front();
+  while (!kits_.empty() && (!seal_tasks_.empty() || may_read())) {
     auto kit = std::move(kits_.back());
     kits_.pop_back();
     ++running_;
-    task(std::move(kit));
+    if (!seal_tasks_.empty()) {
+      auto task = std::move(seal_tasks_.front());
+      seal_tasks_.pop_front();
+      task(std::move(kit));
+    } else {
+      ReadTask task = std::move(read_tasks_.front());
+      read_tasks_.pop_front();
+      queued_bytes_ -= task.bytes;
+      used_bytes_ += task.bytes;
+      ++reading_;
+      task.run(std::move(kit));
+    }
   }
+}
+
+void ContentPipeline::end_reading(std::unique_ptr<Kit> kit) {
+  kits_.push_back(std::move(kit));
+  --running_;
+  --reading_;
 }
 
 }  // namespace holdfast::agent

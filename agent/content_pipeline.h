@@ -62,7 +62,8 @@ class ContentPipeline {
   void submit(Entry entry, std::vector<ObjectId> known, FileDone done);
   // Children before parents; kept in this order on their way.
   void submit_list(ListObject list);
-  // Sends on what was gathered although it is no full frame.
+  // Nothing more is submitted for now: once nothing under way could add to what was gathered, it is
+  // sent on although it is no full frame.
   void flush();
 
   bool has_room() const;
@@ -81,12 +82,20 @@ class ContentPipeline {
   struct Item;       // a chunk or list object to be sealed
   struct MetaBatch;  // list objects on their way, in order
   struct LargeJob;   // a large file being read
+  struct ReadTask {
+    std::size_t bytes;  // of the budget, taken when it starts
+    std::function<void(std::unique_ptr<Kit>)> run;
+  };
 
   void dispatch();
+  bool may_read() const;
+  bool gathers_no_more() const;
+  void flush_if_due();
+  void end_reading(std::unique_ptr<Kit> kit);
   void read_batch();
   void take_piece(CutPiece piece, std::vector<FileDone> dones,
                   std::vector<std::vector<ObjectId>> known, std::size_t reserved);
-  void read_large(std::shared_ptr<LargeJob> job);
+  ReadTask next_piece(std::shared_ptr<LargeJob> job);
   void take_large(const std::shared_ptr<LargeJob>& job, LargeFile::Piece piece);
   void collect_large(const std::shared_ptr<LargeJob>& job);
   void admit(std::shared_ptr<Piece> piece, const std::vector<CutChunk>& chunks,
@@ -115,15 +124,18 @@ class ContentPipeline {
   PipelineFigures figures_;
 
   std::vector<std::unique_ptr<Kit>> kits_;
-  std::deque<std::function<void(std::unique_ptr<Kit>)>> seal_tasks_, read_tasks_;
-  std::size_t running_ = 0;
+  std::deque<std::function<void(std::unique_ptr<Kit>)>> seal_tasks_;
+  std::deque<ReadTask> read_tasks_;
+  std::size_t running_ = 0, reading_ = 0;  // tasks: all, those that read
+  bool flush_due_ = false;
 
   std::vector<Entry> batch_;
   std::vector<FileDone> batch_done_;
   std::vector<std::vector<ObjectId>> batch_known_;
   std::size_t batch_bytes_ = 0;
 
-  std::size_t used_bytes_ = 0;  // of the budget
+  std::size_t used_bytes_ = 0;    // of the budget
+  std::size_t queued_bytes_ = 0;  // that read tasks will take
   std::size_t pieces_ = 0, large_jobs_ = 0, frames_pending_ = 0;
   std::unordered_map<ObjectId, std::shared_ptr<Piece>> in_flight_;
   std::list<Question> questions_;

@@ -18,7 +18,10 @@ void ContentPipeline::submit(Entry entry, std::vector<ObjectId> known, FileDone 
                                             {},
                                             false});
     ++large_jobs_;
-    read_large(std::move(job));
+    ReadTask task = next_piece(std::move(job));
+    queued_bytes_ += task.bytes;
+    read_tasks_.push_back(std::move(task));
+    dispatch();
     return;
   }
   if (entry.is_regular()) batch_bytes_ += static_cast<std::size_t>(entry.size);
@@ -31,27 +34,26 @@ void ContentPipeline::submit(Entry entry, std::vector<ObjectId> known, FileDone 
 void ContentPipeline::read_batch() {
   if (batch_.empty()) return;
   const std::size_t reserved = std::exchange(batch_bytes_, 0);
-  used_bytes_ += reserved;
+  queued_bytes_ += reserved;
   read_tasks_.push_back(
-      [this, alive = alive_, reserved, entries = std::exchange(batch_, {}),
-       dones = std::exchange(batch_done_, {}),
-       known = std::exchange(batch_known_, {})](std::unique_ptr<Kit> kit) mutable {
-        executor_.submit([this, alive = std::move(alive), reserved, kit = std::move(kit),
-                          entries = std::move(entries), dones = std::move(dones),
-                          known = std::move(known)]() mutable {
-          CutPiece piece =
-              cut_small_files({source_, keys_.chunker, kit->identifier}, std::move(entries));
-          loop_.post([this, alive = std::move(alive), reserved, kit = std::move(kit),
-                      piece = std::move(piece), dones = std::move(dones),
-                      known = std::move(known)]() mutable {
-            if (!*alive) return;
-            kits_.push_back(std::move(kit));
-            --running_;
-            take_piece(std::move(piece), std::move(dones), std::move(known), reserved);
-            dispatch();
-          });
-        });
-      });
+      {reserved, [this, alive = alive_, reserved, entries = std::exchange(batch_, {}),
+                  dones = std::exchange(batch_done_, {}),
+                  known = std::exchange(batch_known_, {})](std::unique_ptr<Kit> kit) mutable {
+         executor_.submit([this, alive = std::move(alive), reserved, kit = std::move(kit),
+                           entries = std::move(entries), dones = std::move(dones),
+                           known = std::move(known)]() mutable {
+           CutPiece piece =
+               cut_small_files({source_, keys_.chunker, kit->identifier}, std::move(entries));
+           loop_.post([this, alive = std::move(alive), reserved, kit = std::move(kit),
+                       piece = std::move(piece), dones = std::move(dones),
+                       known = std::move(known)]() mutable {
+             if (!*alive) return;
+             end_reading(std::move(kit));
+             take_piece(std::move(piece), std::move(dones), std::move(known), reserved);
+             dispatch();
+           });
+         });
+       }});
   dispatch();
 }
 
@@ -79,24 +81,21 @@ void ContentPipeline::take_piece(CutPiece cut, std::vector<FileDone> dones,
   admit(std::move(piece), *chunks, [&](const ObjectId& id) { return all_known.contains(id); });
 }
 
-void ContentPipeline::read_large(std::shared_ptr<LargeJob> job) {
-  used_bytes_ += limits_.large_piece_bytes;
-  read_tasks_.push_back(
-      [this, alive = alive_, job = std::move(job)](std::unique_ptr<Kit> kit) mutable {
-        executor_.submit(
-            [this, alive = std::move(alive), job = std::move(job), kit = std::move(kit)]() mutable {
+ContentPipeline::ReadTask ContentPipeline::next_piece(std::shared_ptr<LargeJob> job) {
+  return {limits_.large_piece_bytes,
+          [this, alive = alive_, job = std::move(job)](std::unique_ptr<Kit> kit) mutable {
+            executor_.submit([this, alive = std::move(alive), job = std::move(job),
+                              kit = std::move(kit)]() mutable {
               LargeFile::Piece piece = job->file.next({source_, keys_.chunker, kit->identifier});
               loop_.post([this, alive = std::move(alive), job = std::move(job),
                           kit = std::move(kit), piece = std::move(piece)]() mutable {
                 if (!*alive) return;
-                kits_.push_back(std::move(kit));
-                --running_;
+                end_reading(std::move(kit));
                 take_large(job, std::move(piece));
                 dispatch();
               });
             });
-      });
-  dispatch();
+          }};
 }
 
 void ContentPipeline::take_large(const std::shared_ptr<LargeJob>& job, LargeFile::Piece read) {
@@ -112,7 +111,12 @@ void ContentPipeline::take_large(const std::shared_ptr<LargeJob>& job, LargeFile
     part->settled = true;
     collect_large(job);
   };
-  if (!read.last) read_large(job);
+  if (!read.last) {
+    // Before files that were not begun, so that few are open at once.
+    ReadTask task = next_piece(job);
+    queued_bytes_ += task.bytes;
+    read_tasks_.push_front(std::move(task));
+  }
   admit(std::move(piece), part->chunks,
         [&](const ObjectId& id) { return job->known.contains(id); });
 }

@@ -37,15 +37,20 @@ NodeLink::~NodeLink() {
 
 Status NodeLink::start(Dialer& dialer) {
   started_ = last_heard_ = clock_.now();
-  auto channel =
-      dialer.dial(node_.address, [this](Message message) { receive(std::move(message)); });
-  if (!channel) {
+  dialer_ = &dialer;
+  if (Status dialled = dial(); !dialled) {
     state_ = State::kDown;
-    down_reason_ = channel.error();
-    return std::move(channel).error().with_context(node_.name);
+    down_reason_ = dialled.error();
+    return std::move(dialled).error().with_context(node_.name);
   }
-  channel_ = std::move(*channel);
   send_hello();
+  return {};
+}
+
+Status NodeLink::dial() {
+  HOLDFAST_ASSIGN(channel_, dialer_->dial(node_.address, [this](Message message) {
+    receive(std::move(message));
+  }));
   return {};
 }
 
@@ -150,19 +155,23 @@ void NodeLink::tick() {
   }
   if (calls_.empty()) return;
   if (now - last_heard_ >= policy_.silence) {
+    const std::shared_ptr<bool> alive = alive_;
     fail(Error(
         Code::kUnavailable,
         fmt::format("node {} ({}) stopped answering {} s ago", node_.name, node_.address.endpoint,
                     std::chrono::duration_cast<std::chrono::seconds>(now - last_heard_).count())));
+    if (!*alive) return;
+    // What waits in the connection is given up with it: it would be sent again beside whatever is
+    // sent to the node once it is back. Where no other connection is to be had, the old one stays.
+    static_cast<void>(dial());
     send_hello();
     return;
   }
   for (auto& [id, call] : calls_) {
-    const Duration age = now - call.sent;
-    const Duration patience =
-        (call.serial < highest_answered_ ? policy_.overtaken_resend : policy_.resend) *
-        (1 << std::min(call.resends, kMostDoublings));
-    if (age < patience) continue;
+    const bool overtaken = call.serial < highest_answered_;
+    const Duration patience = (overtaken ? policy_.overtaken_resend : policy_.resend) *
+                              (1 << std::min(call.resends, kMostDoublings));
+    if (now - call.sent < patience || (!overtaken && last_heard_ <= call.sent)) continue;
     ++call.resends;
     transmit(id, call);
   }

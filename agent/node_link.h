@@ -25,10 +25,12 @@ struct LinkPolicy {
   Duration connect_timeout = std::chrono::seconds(5);  // until the first Hello counts as unanswered
   Duration first_resend = std::chrono::milliseconds(20);  // of a Hello; doubles
   Duration overtaken_resend = std::chrono::seconds(2);    // a later request was answered; doubles
-  Duration resend = std::chrono::seconds(10);             // nothing was answered; doubles
-  Duration ping = std::chrono::seconds(2);                // of silence while an answer is due
-  Duration silence = std::chrono::seconds(8);             // of silence that means down
-  Duration probe_most = std::chrono::seconds(5);          // between Hellos to a node that is down
+  // The node was heard since, but has answered nothing that was sent later; doubles. What a node
+  // that says nothing at all was sent is on its way, or lost with the connection.
+  Duration resend = std::chrono::seconds(10);
+  Duration ping = std::chrono::seconds(2);        // of silence while an answer is due
+  Duration silence = std::chrono::seconds(8);     // of silence that means down
+  Duration probe_most = std::chrono::seconds(5);  // between Hellos to a node that is down
 };
 
 class NodeLink {
@@ -47,7 +49,8 @@ class NodeLink {
   NodeLink(const NodeLink&) = delete;
   NodeLink& operator=(const NodeLink&) = delete;
 
-  // Starts connecting. An error means an address that can never work; the link is then down.
+  // Starts connecting; `dialer` outlives the link. An error means an address that can never work;
+  // the link is then down.
   Status start(Dialer& dialer);
   // Called after every change of state() or incarnation().
   void on_change(std::function<void()> changed) { changed_ = std::move(changed); }
@@ -85,6 +88,7 @@ class NodeLink {
   void tick();
   void arm(Duration delay);
   void fail(Error reason);
+  Status dial();
   Duration jittered(Duration delay);
 
   format::CharterNode node_;
@@ -94,6 +98,7 @@ class NodeLink {
   Random& random_;
   LinkPolicy policy_;
   std::function<void()> changed_;
+  Dialer* dialer_ = nullptr;
   std::unique_ptr<Channel> channel_;
 
   State state_ = State::kConnecting;
