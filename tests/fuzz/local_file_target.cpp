@@ -49,14 +49,15 @@ void invitation(ByteView input) {
   const CurveKey key{1};
   const AllocationBudget budget(file.content().size());
   repository::FolderInvitations invitations(file, clock, "/invites");
-  const auto found = invitations.find(key);
-  if (!found) return;
+  const auto read = invitations.find(key);
+  if (!read || !*read) return;
+  const std::optional<RepositoryId> used_for = (*read)->used_for;
   const RepositoryId other{{9}};
   const Status bound = invitations.bind(key, other);
-  check(bound.has_value() == (!found->used_for || *found->used_for == other),
+  check(bound.has_value() == (!used_for || *used_for == other),
         "an invitation that is good for two repositories");
   const auto again = invitations.find(key);
-  check(again.has_value() && again->used_for == (bound ? other : *found->used_for),
+  check(again && *again && (*again)->used_for == (bound ? other : *used_for),
         "an invitation that does not come back");
 }
 
