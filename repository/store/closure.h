@@ -27,12 +27,6 @@ struct FramePlan {
   bool refs_missing = false;
 };
 
-// A stretch of a segment, from `begin` to before `end`.
-struct SegmentRange {
-  std::uint32_t segment = 0;
-  std::uint64_t begin = 0, end = 0;
-};
-
 struct RangeDamage {
   std::vector<bool> used;       // one a range: objects lie in it that no better copy replaced
   std::vector<ObjectId> fresh;  // not marked before

@@ -26,6 +26,16 @@ struct Location {
   friend auto operator<=>(const Location&, const Location&) = default;
 };
 
+// A stretch of a segment, from `begin` to before `end`.
+struct SegmentRange {
+  std::uint32_t segment = 0;
+  std::uint64_t begin = 0, end = 0;
+  // Whether what is there begins in the stretch.
+  bool contains(const Location& at) const {
+    return at.segment == segment && at.offset >= begin && at.offset < end;
+  }
+};
+
 struct ObjectEntry {
   Location location;
   format::ObjectKind kind = format::ObjectKind::kData;

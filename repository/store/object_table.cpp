@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
+#include <set>
 
 #include "common/base/endian.h"
 
@@ -22,6 +24,10 @@ constexpr std::size_t kAnchorSize = 24;
 
 std::string record_prefix(RecordType type) {
   return fmt::format("record/{:04x}/", static_cast<unsigned>(type));
+}
+
+std::string record_name(RecordType type, const Location& location) {
+  return fmt::format("{}{:08x}/{:012x}", record_prefix(type), location.segment, location.offset);
 }
 
 template <typename T>
@@ -97,9 +103,11 @@ Status ObjectTable::for_each(
 }
 
 void ObjectTable::put_record(RecordType type, const Location& location) {
-  unsynced_.put_note(
-      fmt::format("{}{:08x}/{:012x}", record_prefix(type), location.segment, location.offset),
-      encoded(location.length));
+  unsynced_.put_note(record_name(type, location), encoded(location.length));
+}
+
+void ObjectTable::drop_record(RecordType type, const Location& location) {
+  unsynced_.put_note(record_name(type, location), std::nullopt);
 }
 
 void ObjectTable::mark(std::span<const ObjectIndex::Put> changed) {
@@ -147,8 +155,12 @@ Status ObjectTable::commit(const UnsyncedEntries::Mark& mark, Checkpoint checkpo
 Result<std::vector<Location>> ObjectTable::records(RecordType type) {
   const std::string prefix = record_prefix(type);
   std::vector<Location> locations;
+  std::set<std::string, std::less<>> dropped;
+  for (const ObjectIndex::Note& note : unsynced_.notes())
+    if (!note.value && note.name.starts_with(prefix)) dropped.insert(note.name);
   std::optional<Error> failure;
   const auto add = [&](std::string_view name, ByteView value) {
+    if (dropped.contains(name)) return true;
     if (const auto location = decode_location(name.substr(prefix.size()), value))
       locations.push_back(*location);
     else

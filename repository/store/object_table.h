@@ -53,6 +53,7 @@ class ObjectTable {
 
   // Those of one type, in order of location; unsynced ones too.
   Result<std::vector<Location>> records(RecordType type);
+  void drop_record(RecordType type, const Location& location);
   // Whether the index may hold entries that are incomplete or damaged.
   Result<bool> may_hold_marks();
   void forget_marks();

@@ -1,6 +1,7 @@
 #include "repository/store/signed_records.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/base/endian.h"
 #include "common/format/charter.pb.h"
@@ -13,6 +14,15 @@ constexpr std::size_t kReceivedSize = 8;
 
 bool lies_behind(const Location& location, const Checkpoint& end) {
   return Checkpoint{location.segment, location.offset} >= end;
+}
+
+// Whether it is lost with what lies behind `end`.
+template <typename Held>
+bool is_lost(Held& held, const Checkpoint& end) {
+  if (!lies_behind(held.location, end)) return false;
+  if (!held.before || lies_behind(*held.before, end)) return true;
+  held.location = *std::exchange(held.before, std::nullopt);
+  return false;
 }
 
 }  // namespace
@@ -37,7 +47,7 @@ Status SignedRecords::add(RecordType type, ByteView payload, const Location& loc
   if (type == RecordType::kCharter) {
     HOLDFAST_ASSIGN(const std::uint64_t version, charter_version(payload));
     if (!has_charter(version, payload))
-      charters_.push_back({version, {payload.begin(), payload.end()}, location});
+      charters_.push_back({version, {payload.begin(), payload.end()}, location, std::nullopt});
     return {};
   }
   if (type != RecordType::kManifest) return {};
@@ -45,8 +55,8 @@ Status SignedRecords::add(RecordType type, ByteView payload, const Location& loc
   const auto received = static_cast<std::int64_t>(load_le<std::uint64_t>(payload.data()));
   HOLDFAST_ASSIGN(auto parsed, format::parse_manifest(payload.subspan(kReceivedSize)));
   if (!places_.try_emplace(parsed.id, manifests_.size()).second) return {};
-  manifests_.push_back(
-      {parsed.id, parsed.manifest.root, UnixTime{received}, std::move(parsed.bytes), location});
+  manifests_.push_back({parsed.id, parsed.manifest.root, UnixTime{received},
+                        std::move(parsed.bytes), location, std::nullopt});
   return {};
 }
 
@@ -72,9 +82,33 @@ std::vector<const Bytes*> SignedRecords::charters() const {
   return records;
 }
 
+std::vector<SignedRecords::Held> SignedRecords::within(const SegmentRange& range) const {
+  std::vector<Held> found;
+  for (const HeldManifest& held : manifests_)
+    if (range.contains(held.location))
+      found.push_back({RecordType::kManifest,
+                       encode_manifest_record(held.received, held.signed_bytes), held.location});
+  for (const HeldCharter& held : charters_)
+    if (range.contains(held.location))
+      found.push_back({RecordType::kCharter, held.record, held.location});
+  return found;
+}
+
+void SignedRecords::move(const Location& from, const Location& to) {
+  const auto move_in = [&](auto& all) {
+    for (auto& held : all) {
+      if (held.location != from) continue;
+      held.before = from;
+      held.location = to;
+    }
+  };
+  move_in(manifests_);
+  move_in(charters_);
+}
+
 void SignedRecords::drop_from(const Checkpoint& end) {
-  std::erase_if(manifests_, [&](const auto& held) { return lies_behind(held.location, end); });
-  std::erase_if(charters_, [&](const auto& held) { return lies_behind(held.location, end); });
+  std::erase_if(manifests_, [&](auto& held) { return is_lost(held, end); });
+  std::erase_if(charters_, [&](auto& held) { return is_lost(held, end); });
   places_.clear();
   for (std::size_t i = 0; i < manifests_.size(); ++i) places_[manifests_[i].id] = i;
 }

@@ -27,6 +27,7 @@ class SignedRecords {
     UnixTime received;
     Bytes signed_bytes;
     Location location;
+    std::optional<Location> before;  // it was moved
   };
 
   // The payload of a record; kCorrupt if it is malformed. What is here already stays as it is.
@@ -39,7 +40,16 @@ class SignedRecords {
   // The records of all charters, by version, the newest first.
   std::vector<const Bytes*> charters() const;
 
-  // Forgets those whose record begins at or behind `end`.
+  // Those whose record begins within the range, to be written again, and where that was done.
+  struct Held {
+    RecordType type;
+    Bytes payload;
+    Location location;
+  };
+  std::vector<Held> within(const SegmentRange& range) const;
+  void move(const Location& from, const Location& to);
+
+  // Forgets those whose record begins at or behind `end`; one that was moved there is where it was.
   void drop_from(const Checkpoint& end);
   void clear();
 
@@ -48,6 +58,7 @@ class SignedRecords {
     std::uint64_t version;
     Bytes record;
     Location location;
+    std::optional<Location> before;
   };
   std::vector<HeldManifest> manifests_;
   std::map<ManifestId, std::size_t> places_;  // in manifests_

@@ -169,7 +169,8 @@ class Store {
   // Goes through all segments in disk order, a bounded step (about 8 MiB or 4,096 records) a call,
   // from the beginning after restart. kStructure: record headers, index entries and closure;
   // kChecksum: also every byte (XXH3); kSignature: also SHA-256 and Ed25519 of every frame. Damage
-  // found is marked. A step that meets a record that went away goes on.
+  // found is marked; a manifest or charter that is damaged on the disk alone is written again. A
+  // step that meets a record that went away goes on.
   Result<VerifyProgress> verify_step(const VerifyDepth& depth, const AgentKeys& keys, bool restart);
 
   StoreStatistics statistics();

@@ -93,7 +93,30 @@ std::optional<Bytes> Store::charter(const std::function<bool(ByteView)>& passes)
 Result<VerifyProgress> Store::verify_step(const VerifyDepth& depth, const AgentKeys& keys,
                                           bool restart) {
   if (restart) state_->verification.restart();
-  return state_->verification.step(depth, keys);
+  HOLDFAST_ASSIGN(auto progress, state_->verification.step(depth, keys));
+  state_->write_again(state_->verification.take_lost_records());
+  return progress;
+}
+
+// Manifests and charters are in memory, too: those that are damaged on the disk are written again
+// there, or the next process would not have them. If that fails, their damage is met again.
+void Store::State::write_again(const std::vector<SegmentRange>& lost) {
+  bool any = false;
+  for (const SegmentRange& range : lost) {
+    for (const SignedRecords::Held& held : parts.records.within(range)) {
+      if (!writable()) return;
+      const auto location = append(held.type, held.payload);
+      if (!location) return;
+      parts.table.put_record(held.type, *location);
+      parts.table.drop_record(held.type, held.location);
+      parts.records.move(held.location, *location);
+      any = true;
+    }
+  }
+  if (!any || syncs_begun != syncs_finished) return;  // the next sync takes them along
+  SyncWork work = begin_sync();
+  Status outcome = work.run();
+  static_cast<void>(finish_sync(*work.state_, std::move(outcome)));
 }
 
 Status Store::reindex() {

@@ -30,6 +30,7 @@ struct Store::State {
   SyncWork begin_sync();
   Status finish_sync(const SyncWork::State& work, Status outcome);
   void give_up_unsynced();
+  void write_again(const std::vector<SegmentRange>& lost);
   // Takes what is durable into the index.
   Status write_index();
 

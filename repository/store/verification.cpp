@@ -184,7 +184,9 @@ Status Verification::visit_signed_record(const Stretch& stretch, const std::stri
                                          VerifyProgress& progress) {
   HOLDFAST_ASSIGN(const bool known,
                   holds_signed_record({segment_, stretch.offset, stretch.offset + stretch.size}));
-  if (known) progress.problems.push_back(at(segment_, stretch.offset) + ": " + what);
+  if (!known) return {};
+  progress.problems.push_back(at(segment_, stretch.offset) + ": " + what);
+  lost_records_.push_back({segment_, stretch.offset, stretch.offset + stretch.size});
   return {};
 }
 
@@ -208,6 +210,7 @@ Status Verification::check_gaps(VerifyProgress& progress) {
   for (std::size_t i = 0; i < gaps_.size(); ++i) {
     const SegmentRange& gap = gaps_[i];
     HOLDFAST_ASSIGN(const bool known, holds_signed_record(gap));
+    if (known) lost_records_.push_back(gap);
     if (lost.used[i] || known)
       progress.problems.push_back(fmt::format("{}: {} bytes are not what was stored there",
                                               at(gap.segment, gap.begin), gap.end - gap.begin));
@@ -235,11 +238,8 @@ Status Verification::check_signed_records() {
 Result<bool> Verification::holds_signed_record(const SegmentRange& range) {
   for (const RecordType type : {RecordType::kManifest, RecordType::kCharter}) {
     HOLDFAST_ASSIGN(const auto locations, parts_.table.records(type));
-    const bool inside = std::ranges::any_of(locations, [&](const Location& location) {
-      return location.segment == range.segment && location.offset >= range.begin &&
-             location.offset < range.end;
-    });
-    if (inside) return true;
+    const auto inside = [&](const Location& location) { return range.contains(location); };
+    if (std::ranges::any_of(locations, inside)) return true;
   }
   return false;
 }

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "repository/store/record_scan.h"
@@ -20,6 +21,8 @@ class Verification {
   void restart() { begun_ = false; }
   // The index may name other records than before: it was rebuilt, or lost its newest entries.
   void forget_rubbish() { rubbish_.clear(); }
+  // Where manifests or charters that the index names are not to be read, found since the last call.
+  std::vector<SegmentRange> take_lost_records() { return std::exchange(lost_records_, {}); }
   Result<VerifyProgress> step(const VerifyDepth& depth, const Store::AgentKeys& keys);
 
  private:
@@ -57,6 +60,7 @@ class Verification {
   std::uint64_t step_bytes_ = 0;  // read in this step
   std::size_t step_objects_ = 0;  // to be looked up at its end
   std::vector<SeenFrame> seen_;
+  std::vector<SegmentRange> lost_records_;
   std::vector<Location> seen_signed_;  // manifests and charters of this step
   std::vector<SegmentRange> gaps_;     // of this step, to be looked for in the index at its end
   // Ends of the gaps in which nothing lies any more. Nothing will while the index is the same one,

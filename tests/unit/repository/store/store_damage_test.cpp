@@ -240,6 +240,12 @@ class StoreVerification : public StoreDamage {
           "a record cannot be read");
     return bytes;
   }
+  Location manifest_location() {
+    const Location last = location(beside_.id());  // the record before it
+    const std::size_t length = encode_manifest_record({}, manifest_.bytes).size();
+    return {last.segment, last.offset + record_size(last.length),
+            static_cast<std::uint32_t>(length)};
+  }
   void overwrite(const Location& at, const Bytes& bytes) {
     auto file = files_.open(segment_path(at.segment), OpenMode::kReadWrite);
     check(file && (*file)->write_at(at.offset, {bytes}), "a segment cannot be written");
@@ -308,6 +314,32 @@ TEST_F(StoreVerification, ABrokenRecordHeaderIsNoProblemOnceItsObjectsWereStored
   EXPECT_THAT(verify({VerifyDepth::kSignature}).problems, IsEmpty());
 }
 
+TEST_F(StoreVerification, AManifestThatIsDamagedOnTheDiskAloneIsWrittenAgain) {
+  const Location at = manifest_location();
+  files_.flip_bit(segment_path(at.segment), at.offset + 1, 1);
+  EXPECT_THAT(verify({VerifyDepth::kStructure}).problems, Not(IsEmpty()));
+  EXPECT_THAT(verify({VerifyDepth::kStructure}).problems, IsEmpty());
+  crash();
+  EXPECT_TRUE(store_->manifest(manifest_.id).has_value());
+  index_.crash(0);
+  EXPECT_TRUE(index_.clear());
+  open();
+  EXPECT_TRUE(store_->manifest(manifest_.id).has_value());
+}
+
+TEST_F(StoreVerification, AManifestThatCouldNotBeWrittenAgainIsKnownAllTheSame) {
+  const Location at = manifest_location();
+  files_.flip_bit(segment_path(at.segment), at.offset + kRecordHeaderSize + 9, 1);
+  files_.fail_sync(1);
+  EXPECT_THAT(verify({VerifyDepth::kChecksum}).problems, Not(IsEmpty()));
+  EXPECT_TRUE(store_->manifest(manifest_.id).has_value());
+  ASSERT_TRUE(store_->try_recover_writes());
+  EXPECT_THAT(verify({VerifyDepth::kChecksum}).problems, Not(IsEmpty()));
+  EXPECT_THAT(verify({VerifyDepth::kChecksum}).problems, IsEmpty());
+  crash();
+  EXPECT_TRUE(store_->manifest(manifest_.id).has_value());
+}
+
 TEST_F(StoreVerification, ALostManifestRecordStaysAProblem) {
   const std::uint64_t end = files_.size_of(segment_path(location(root_.id()).segment));
   const std::uint64_t manifest_begin =
@@ -316,6 +348,8 @@ TEST_F(StoreVerification, ALostManifestRecordStaysAProblem) {
   const TestFrame behind = data();
   store({&behind});
   files_.flip_bit(segment_path(location(root_.id()).segment), manifest_begin, 1);
+  store_.reset();  // nobody has its bytes any more
+  open();
   EXPECT_THAT(verify({VerifyDepth::kStructure}).problems, Not(IsEmpty()));
   EXPECT_THAT(verify({VerifyDepth::kStructure}).problems, Not(IsEmpty()));
 }
@@ -350,11 +384,7 @@ TEST_F(StoreVerification, ADamagedRecordWrittenOverAnotherHidesNothing) {
 }
 
 TEST_F(StoreVerification, AManifestWrittenOverAFrameHidesNothing) {
-  const Location last = location(beside_.id());
-  const std::uint32_t length =
-      static_cast<std::uint32_t>(encode_manifest_record({}, manifest_.bytes).size());
-  const Location at{last.segment, last.offset + record_size(last.length), length};
-  overwrite(location(chunks_.id()), record(at));
+  overwrite(location(chunks_.id()), record(manifest_location()));
   EXPECT_THAT(verify({VerifyDepth::kStructure}).damaged, UnorderedElementsAreArray(chunks_.ids()));
 }
 
