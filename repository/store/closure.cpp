@@ -4,11 +4,14 @@
 // Going up needs the lists above an object, which the index does not have. A pass over all metadata
 // frames finds them; they are some hundredths of a store, their locations are noted, and damage is
 // rare. Lists are stored after what they refer to, so that one pass in the order of the log mostly
-// reaches every level; passes go on until one changes nothing.
+// reaches every level; passes go on until one changes nothing. All of them are done before the
+// first mark is made: where reading fails on the way, there are no marks rather than some.
 #include "repository/store/closure.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
+#include <set>
 
 #include "repository/store/record_scan.h"
 
@@ -116,76 +119,118 @@ Result<RangeDamage> Closure::damage_ranges(std::span<const SegmentRange> ranges)
 Status Closure::lose_list(const ObjectId& list, std::span<const ObjectId> missing) {
   HOLDFAST_ASSIGN(const auto entries, table_.get({&list, 1}));
   if (!entries[0]) return {};
-  incomplete_.wait(list, missing);
-  ObjectIndex::Put put{list, *entries[0]};
-  put.entry.incomplete = true;
-  table_.mark({&put, 1});
-  return lose({list});
+  Losses losses;
+  losses.entries[list] = *entries[0];
+  losses.entries[list].incomplete = true;
+  losses.waits.push_back({list, {missing.begin(), missing.end()}});
+  HOLDFAST_TRY(lose_above(losses));
+  mark(losses);
+  return {};
 }
 
 // Marks `ids` and what is above them; returns those that were not marked yet.
 Result<std::vector<ObjectId>> Closure::damage(std::vector<ObjectId> ids) {
-  HOLDFAST_ASSIGN(const auto entries, table_.get(ids));
-  std::vector<ObjectIndex::Put> changed;
-  std::vector<ObjectId> fresh;
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    if (!entries[i] || entries[i]->damaged) continue;
-    ObjectIndex::Put put{ids[i], *entries[i]};
-    put.entry.damaged = true;
-    put.entry.incomplete = false;  // whatever it waited for: it has to come again itself
-    incomplete_.forget(ids[i]);
-    changed.push_back(put);
-    fresh.push_back(ids[i]);
-    ++damaged_;
-  }
-  if (fresh.empty()) return fresh;
-  table_.mark(changed);
-  HOLDFAST_TRY(lose({fresh.begin(), fresh.end()}));
-  return fresh;
+  Losses losses;
+  HOLDFAST_ASSIGN(const bool any, lose_damaged(ids, losses));
+  if (!any) return losses.damaged;
+  HOLDFAST_TRY(lose_above(losses));
+  mark(losses);
+  return losses.damaged;
 }
 
-Status Closure::lose(IdSet gone) {
-  std::vector<Location> bad;  // metadata frames that turn out to be damaged, too
+// Whether one of `ids` was not marked as damaged before.
+Result<bool> Closure::lose_damaged(std::span<const ObjectId> ids, Losses& losses) {
+  HOLDFAST_ASSIGN(const auto entries, table_.get(ids));
+  bool grew = false;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (!entries[i] || entries[i]->damaged) continue;
+    ObjectEntry entry = *entries[i];
+    entry.damaged = true;
+    entry.incomplete = false;  // whatever it waited for: it has to come again itself
+    const auto [staged, fresh] = losses.entries.try_emplace(ids[i], entry);
+    if (!fresh && staged->second.damaged) continue;
+    staged->second = entry;
+    losses.damaged.push_back(ids[i]);
+    grew = true;
+  }
+  return grew;
+}
+
+// Adds the lists above what is lost, until nothing is left to add.
+Status Closure::lose_above(Losses& losses) {
+  HOLDFAST_ASSIGN(const auto frames, table_.records(RecordType::kFrame));
+  std::set<Location> bad;  // frames of lists that turn out to be damaged, too
   for (bool grew = true; grew;) {
     grew = false;
-    HOLDFAST_ASSIGN(const auto frames, table_.records(RecordType::kFrame));
+    std::vector<SegmentRange> found_bad;
     for (const Location& location : frames) {
-      if (std::find(bad.begin(), bad.end(), location) != bad.end()) continue;
-      auto bytes = read_record(segments_, location, RecordType::kFrame);
-      auto frame = bytes ? format::parse_frame(*bytes) : Result<format::ParsedFrame>(bytes.error());
+      if (bad.contains(location)) continue;
+      HOLDFAST_ASSIGN(const auto bytes, read_lists(location));
+      const auto frame = bytes ? format::parse_frame(*bytes)
+                               : Result<format::ParsedFrame>(Error(Code::kCorrupt, "damaged"));
       if (frame) {
-        HOLDFAST_ASSIGN(const bool more, lose_in_frame(frame->header, location, gone));
+        HOLDFAST_ASSIGN(const bool more, lose_in_frame(frame->header, location, losses));
         grew = grew || more;
       } else if (frame.error().code() == Code::kCorrupt) {
-        bad.push_back(location);
+        bad.insert(location);
+        found_bad.push_back({location.segment, location.offset, location.offset + 1});
       } else {
-        return std::move(frame).error();
+        return frame.error();
       }
     }
+    if (found_bad.empty()) continue;
+    std::vector<bool> used;
+    HOLDFAST_ASSIGN(const auto ids, objects_in_ranges(found_bad, used));
+    HOLDFAST_ASSIGN(const bool more, lose_damaged(ids, losses));
+    grew = grew || more;
   }
-  for (const Location& location : bad) HOLDFAST_TRY(damage_record(location));
   return {};
 }
 
-// Whether a list of this frame was lost that was not in `gone` before.
+// Whether a list of this frame is lost that was not before.
 Result<bool> Closure::lose_in_frame(const format::FrameHeader& header, const Location& location,
-                                    IdSet& gone) {
+                                    Losses& losses) {
   bool grew = false;
   for (const format::FrameObject& object : header.objects) {
     std::vector<ObjectId> missing;
     for (const ObjectId& ref : object.refs)
-      if (gone.contains(ref)) missing.push_back(ref);
+      if (losses.entries.contains(ref)) missing.push_back(ref);
     if (missing.empty()) continue;
     HOLDFAST_ASSIGN(const auto entries, table_.get({&object.id, 1}));
     if (!entries[0] || entries[0]->location != location || entries[0]->damaged) continue;
-    incomplete_.wait(object.id, missing);
+    losses.waits.push_back({object.id, std::move(missing)});
     if (entries[0]->incomplete) continue;
-    ObjectIndex::Put put{object.id, *entries[0]};
-    put.entry.incomplete = true;
-    table_.mark({&put, 1});
-    grew = gone.insert(object.id).second || grew;
+    ObjectEntry entry = *entries[0];
+    entry.incomplete = true;
+    grew = losses.entries.try_emplace(object.id, entry).second || grew;
   }
   return grew;
+}
+
+void Closure::mark(const Losses& losses) {
+  for (const auto& [list, missing] : losses.waits) incomplete_.wait(list, missing);
+  for (const ObjectId& id : losses.damaged) incomplete_.forget(id);
+  damaged_ += losses.damaged.size();
+  std::vector<ObjectIndex::Put> changed;
+  for (const auto& [id, entry] : losses.entries) changed.push_back({id, entry});
+  table_.mark(changed);
+}
+
+// The frame of lists at `location`; none if it is damaged. What the device refuses to read twice is
+// damage if it reads something else of the segment; if it reads nothing, this fails.
+Result<std::optional<Buffer>> Closure::read_lists(const Location& location) {
+  auto bytes = read_record(segments_, location, RecordType::kFrame);
+  if (!bytes && bytes.error().code() == Code::kIo)
+    bytes = read_record(segments_, location, RecordType::kFrame);
+  if (bytes) return std::optional<Buffer>(std::move(bytes).value());
+  if (bytes.error().code() == Code::kIo) {
+    HOLDFAST_ASSIGN(auto file, segments_.read(location.segment));
+    std::array<Byte, kSegmentHeaderSize> header{};
+    HOLDFAST_ASSIGN([[maybe_unused]] const std::size_t got, file->read_at(0, header));
+  } else if (bytes.error().code() != Code::kCorrupt) {
+    return std::move(bytes).error();
+  }
+  return std::optional<Buffer>();
 }
 
 Status Closure::restore() {
@@ -208,8 +253,9 @@ Status Closure::restore() {
   std::vector<ObjectId> complete_after_all;
   HOLDFAST_ASSIGN(const auto frames, table_.records(RecordType::kFrame));
   for (const Location& location : frames) {
-    auto bytes = read_record(segments_, location, RecordType::kFrame);
-    auto frame = bytes ? format::parse_frame(*bytes) : Result<format::ParsedFrame>(bytes.error());
+    HOLDFAST_ASSIGN(const auto bytes, read_lists(location));
+    if (!bytes) continue;
+    auto frame = format::parse_frame(*bytes);
     if (frame)
       HOLDFAST_TRY(restore_frame(frame->header, location, complete_after_all));
     else if (frame.error().code() != Code::kCorrupt)
@@ -243,7 +289,8 @@ Status Closure::restore_frame(const format::FrameHeader& header, const Location&
 }
 
 // The frame's header names its objects; but it may itself be what is damaged. It is believed if
-// every id in it is known: a damaged id would not be. Otherwise the index is gone through.
+// every id in it is known, which a damaged id would not be, and one of them lies here: another
+// record may have been written over it. Otherwise the index is gone through.
 Result<std::vector<ObjectId>> Closure::objects_at(const Location& location) {
   std::vector<ObjectId> ids;
   auto file = segments_.read(location.segment);
@@ -261,7 +308,8 @@ Result<std::vector<ObjectId>> Closure::objects_at(const Location& location) {
         if (!entries[i]) all_known = false;
         if (entries[i] && entries[i]->location == location) ids.push_back(named[i]);
       }
-      if (all_known) return ids;
+      if (all_known && !ids.empty()) return ids;
+      ids.clear();
     }
   }
   const SegmentRange record{location.segment, location.offset, location.offset + 1};

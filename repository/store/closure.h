@@ -5,7 +5,11 @@
 // damage none of this reads anything but the index.
 #pragma once
 
+#include <map>
+#include <optional>
 #include <unordered_set>
+#include <utility>
+#include <vector>
 
 #include "common/format/frame.h"
 #include "repository/store/incomplete_lists.h"
@@ -46,7 +50,7 @@ class Closure {
                                 const Location& location);
 
   // Marks every object that lies in the record at `location`, and the lists above them. Returns the
-  // ids that were not marked before.
+  // ids that were not marked before. If it fails, it has marked nothing.
   Result<std::vector<ObjectId>> damage_record(const Location& location);
   // The same for these objects alone, whatever else lies beside them.
   Result<std::vector<ObjectId>> damage(std::vector<ObjectId> ids);
@@ -67,9 +71,18 @@ class Closure {
  private:
   using IdSet = std::unordered_set<ObjectId>;
   Status complete(std::span<const ObjectId> arrived);
-  Status lose(IdSet gone);
+  // What is to be marked at once.
+  struct Losses {
+    std::map<ObjectId, ObjectEntry> entries;                        // as they are to be
+    std::vector<ObjectId> damaged;                                  // of these
+    std::vector<std::pair<ObjectId, std::vector<ObjectId>>> waits;  // lists, and what they lack
+  };
+  Result<bool> lose_damaged(std::span<const ObjectId> ids, Losses& losses);
+  Status lose_above(Losses& losses);
   Result<bool> lose_in_frame(const format::FrameHeader& header, const Location& location,
-                             IdSet& gone);
+                             Losses& losses);
+  void mark(const Losses& losses);
+  Result<std::optional<Buffer>> read_lists(const Location& location);
   Status restore_frame(const format::FrameHeader& header, const Location& location,
                        std::vector<ObjectId>& complete_after_all);
   Result<std::vector<ObjectId>> objects_at(const Location& location);

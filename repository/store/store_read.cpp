@@ -120,6 +120,7 @@ Status Store::State::rebuild_index() {
   index_lags = false;
   index_is_whole = true;
   verification.restart();
+  verification.forget_rubbish();
   return {};
 }
 

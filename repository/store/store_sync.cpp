@@ -73,6 +73,7 @@ void Store::State::give_up_unsynced() {
   // At once if possible: a process that opens the store before it is done would find these records
   // in the page cache and take them for durable.
   static_cast<void>(parts.writer.make_cuts());
+  verification.forget_rubbish();
   // What the dropped entries had completed or replaced is as it was.
   if (Status restored = parts.closure.restore(); !restored)
     read_only_reason += "; " + restored.error().message();

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 namespace holdfast::repository {
 namespace {
@@ -39,6 +40,7 @@ Result<VerifyProgress> Verification::step(const VerifyDepth& depth, const Store:
   depth_ = depth;
   keys_ = &keys;
   seen_.clear();
+  seen_signed_.clear();
   gaps_.clear();
   VerifyProgress progress;
   for (const auto& [segment, length] : parts_.lengths) progress.total_bytes += length;
@@ -65,6 +67,7 @@ Result<VerifyProgress> Verification::step(const VerifyDepth& depth, const Store:
     }
   }
   HOLDFAST_TRY(check_entries(progress));
+  HOLDFAST_TRY(check_signed_records());
   HOLDFAST_TRY(check_gaps(progress));
   if (progress.done) {
     restart();
@@ -122,7 +125,7 @@ Status Verification::visit(const Stretch& stretch, VerifyProgress& progress) {
                      : stretch.size;
   if (stretch.unreadable) HOLDFAST_TRY(device_works());
   if (stretch.kind == Stretch::kNoRecord) {
-    visit_gap(stretch);
+    visit_gap({segment_, stretch.offset, stretch.offset + stretch.size});
     return {};
   }
   ++progress.records;
@@ -135,7 +138,9 @@ Status Verification::visit(const Stretch& stretch, VerifyProgress& progress) {
     return is_frame ? damage(location, what, progress)
                     : visit_signed_record(stretch, what, progress);
   }
-  return is_frame ? visit_frame(stretch, location, progress) : Status();
+  if (is_frame) return visit_frame(stretch, location, progress);
+  seen_signed_.push_back(location);
+  return {};
 }
 
 Status Verification::visit_frame(const Stretch& stretch, const Location& location,
@@ -183,11 +188,15 @@ Status Verification::visit_signed_record(const Stretch& stretch, const std::stri
   return {};
 }
 
-void Verification::visit_gap(const Stretch& stretch) {
-  const std::uint64_t end = stretch.offset + stretch.size;
-  const auto known = rubbish_.find({segment_, stretch.offset});
-  if (known == rubbish_.end() || known->second < end)
-    gaps_.push_back({segment_, stretch.offset, end});
+// Where no record is that the index names: a gap between records, or a record that a device wrote
+// to the wrong place.
+void Verification::visit_gap(const SegmentRange& gap) {
+  const auto known = rubbish_.find({gap.segment, gap.begin});
+  if (known == rubbish_.end() || known->second < gap.end) gaps_.push_back(gap);
+}
+
+void Verification::visit_unused(const Location& location) {
+  visit_gap({location.segment, location.offset, location.offset + record_size(location.length)});
 }
 
 // As with a bad copy of a record: a gap is a problem as long as something that lay in it is still
@@ -200,12 +209,25 @@ Status Verification::check_gaps(VerifyProgress& progress) {
     const SegmentRange& gap = gaps_[i];
     HOLDFAST_ASSIGN(const bool known, holds_signed_record(gap));
     if (lost.used[i] || known)
-      progress.problems.push_back(fmt::format("{}: {} bytes are no record",
+      progress.problems.push_back(fmt::format("{}: {} bytes are not what was stored there",
                                               at(gap.segment, gap.begin), gap.end - gap.begin));
     else
       rubbish_[{gap.segment, gap.begin}] = gap.end;
   }
   gaps_.clear();
+  return {};
+}
+
+// A manifest or charter that nobody knows of at its place may lie over something else.
+Status Verification::check_signed_records() {
+  if (seen_signed_.empty()) return {};
+  std::set<Location> known;
+  for (const RecordType type : {RecordType::kManifest, RecordType::kCharter}) {
+    HOLDFAST_ASSIGN(const auto locations, parts_.table.records(type));
+    known.insert(locations.begin(), locations.end());
+  }
+  for (const Location& location : seen_signed_)
+    if (!known.contains(location)) visit_unused(location);
   return {};
 }
 
@@ -226,7 +248,10 @@ Status Verification::damage(const Location& location, const std::string& what,
                             VerifyProgress& progress) {
   // A bad copy that a good one has replaced is rubbish, and no problem of anybody's.
   HOLDFAST_ASSIGN(const bool used, parts_.closure.is_used(location));
-  if (!used) return {};
+  if (!used) {
+    visit_unused(location);
+    return {};
+  }
   progress.problems.push_back(at(location.segment, location.offset) + ": " + what);
   HOLDFAST_ASSIGN(const auto ids, parts_.closure.damage_record(location));
   progress.damaged.insert(progress.damaged.end(), ids.begin(), ids.end());
@@ -252,6 +277,9 @@ Status Verification::check_entries(VerifyProgress& progress) {
     const auto own = std::span(entries).subspan(next, seen.header.objects.size());
     next += own.size();
     std::size_t unknown = 0, misplaced = 0;
+    const bool used = std::ranges::any_of(
+        own, [&](const auto& entry) { return entry && entry->location == seen.location; });
+    if (!used) visit_unused(seen.location);
     for (std::size_t i = 0; i < own.size(); ++i) {
       if (!own[i])
         ++unknown;

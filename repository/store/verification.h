@@ -18,6 +18,8 @@ class Verification {
 
   // From the beginning at the next step.
   void restart() { begun_ = false; }
+  // The index may name other records than before: it was rebuilt, or lost its newest entries.
+  void forget_rubbish() { rubbish_.clear(); }
   Result<VerifyProgress> step(const VerifyDepth& depth, const Store::AgentKeys& keys);
 
  private:
@@ -31,8 +33,10 @@ class Verification {
   Status visit_frame(const Stretch& stretch, const Location& location, VerifyProgress& progress);
   Status visit_signed_record(const Stretch& stretch, const std::string& what,
                              VerifyProgress& progress);
-  void visit_gap(const Stretch& stretch);
+  void visit_gap(const SegmentRange& gap);
+  void visit_unused(const Location& location);
   Status check_gaps(VerifyProgress& progress);
+  Status check_signed_records();
   Result<bool> holds_signed_record(const SegmentRange& range);
   Result<format::FrameHeader> header_of(const Stretch& stretch);
   Status check_signature(const format::ParsedFrame& frame, VerifyProgress& progress);
@@ -53,9 +57,10 @@ class Verification {
   std::uint64_t step_bytes_ = 0;  // read in this step
   std::size_t step_objects_ = 0;  // to be looked up at its end
   std::vector<SeenFrame> seen_;
-  std::vector<SegmentRange> gaps_;  // of this step, to be looked for in the index at its end
-  // Ends of the gaps in which nothing lies any more. Nothing ever will, so that they need no
-  // further pass over the index.
+  std::vector<Location> seen_signed_;  // manifests and charters of this step
+  std::vector<SegmentRange> gaps_;     // of this step, to be looked for in the index at its end
+  // Ends of the gaps in which nothing lies any more. Nothing will while the index is the same one,
+  // so that they need no further pass over it.
   std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint64_t> rubbish_;
 };
 

@@ -75,6 +75,9 @@ class SimFile final : public File {
     HOLDFAST_TRY(begin(SimFileSystem::Change::kNone, "read"));
     HOLDFAST_TRY(check_offset(offset, out.size(), path_));
     offset = files_.elsewhere(files_.misdirected_read_, *node_, offset, out.size());
+    if (files_.broken_ == node_.get() && offset <= files_.broken_at_ &&
+        files_.broken_at_ - offset < out.size())
+      return error(Code::kIo, "read " + path_, "bad sector");
     if (offset >= node_->seen.size()) return std::size_t{0};
     const std::size_t size =
         std::min<std::size_t>(out.size(), node_->seen.size() - static_cast<std::size_t>(offset));
@@ -430,6 +433,7 @@ void SimFileSystem::clear_faults() {
   failing_call_ = failing_sync_ = stopping_call_ = 0;
   fails_for_good_ = stopped_ = false;
   stop_random_ = misdirected_read_ = misdirected_write_ = nullptr;
+  broken_ = nullptr;
 }
 
 void SimFileSystem::flip_bit(const std::string& path, std::uint64_t offset, unsigned bit) {
@@ -438,6 +442,13 @@ void SimFileSystem::flip_bit(const std::string& path, std::uint64_t offset, unsi
   const auto mask = static_cast<Byte>(1u << bit);
   (*node)->seen[static_cast<std::size_t>(offset)] ^= mask;
   if (offset < (*node)->stored.size()) (*node)->stored[static_cast<std::size_t>(offset)] ^= mask;
+}
+
+void SimFileSystem::break_byte(const std::string& path, std::uint64_t offset) {
+  const auto node = find(path);
+  check(node.has_value(), "a file has a bad sector that is not there");
+  broken_ = node->get();
+  broken_at_ = offset;
 }
 
 std::uint64_t SimFileSystem::size_of(const std::string& path) const {

@@ -83,6 +83,8 @@ class SimFileSystem final : public FileSystem {
   // file. `random` chooses it; it must live until then.
   void misdirect_read(Random& random) { misdirected_read_ = &random; }
   void misdirect_write(Random& random) { misdirected_write_ = &random; }
+  // Reads of this byte of the file fail from now on, as with a sector that went bad.
+  void break_byte(const std::string& path, std::uint64_t offset);
   bool misdirects() const { return misdirected_read_ != nullptr || misdirected_write_ != nullptr; }
   void clear_faults();
   // While suspended, calls are neither counted nor made to fail: for who looks on from outside.
@@ -138,6 +140,8 @@ class SimFileSystem final : public FileSystem {
   bool stopped_ = false, suspended_ = false;
   Random* misdirected_read_ = nullptr;
   Random* misdirected_write_ = nullptr;
+  const SimNode* broken_ = nullptr;
+  std::uint64_t broken_at_ = 0;
   std::uint64_t faults_ = 0;
   std::optional<std::uint64_t> capacity_;
   std::uint64_t used_ = 0;

@@ -162,7 +162,9 @@ void print_counts(const char* title, const std::map<std::string, std::uint64_t>&
 }
 
 struct Totals {
-  std::uint64_t seeds = 0, events = 0, least_events = ~std::uint64_t{0}, operations = 0;
+  std::uint64_t seeds = 0, events = 0, operations = 0;
+  static constexpr std::uint64_t kNone = ~std::uint64_t{0};
+  std::uint64_t least_events = kNone;  // of a seed that did not fail
   std::uint64_t snapshots = 0, acknowledged = 0;
   double years = 0, cpu_minutes = 0;
   std::map<std::string, std::uint64_t> faults, checks;
@@ -183,7 +185,9 @@ struct Totals {
   void print() const {
     fmt::print("{} seeds, {} operations, {} snapshots ({} acknowledged)\n", seeds, operations,
                snapshots, acknowledged);
-    fmt::print("{} events, at least {} a seed\n", events, seeds == 0 ? 0 : least_events);
+    const std::string least =
+        least_events == kNone ? "" : fmt::format(", at least {} a seed", least_events);
+    fmt::print("{} events{}\n", events, least);
     fmt::print("{:.2f} cluster-years simulated in {:.2f} CPU minutes\n", years, cpu_minutes);
     print_counts("faults injected", faults);
     print_counts("checks made", checks);

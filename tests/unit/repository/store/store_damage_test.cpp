@@ -179,6 +179,37 @@ TEST_F(StoreDamage, ADamagedListIsFoundWhileThoseAboveAnotherAreLookedFor) {
   EXPECT_EQ(store_->statistics().damaged_objects, 4u);
 }
 
+TEST_F(StoreDamage, AReadThatFailsWhileTheListsAboveAreLookedForLeavesNoneOfThemBehind) {
+  damage(location(chunks_.id()));
+  for (const bool for_good : {true, false}) {
+    for (std::uint64_t nth = 1; nth < 12; ++nth) {
+      files_.fail_call(nth, Code::kIo, for_good);
+      static_cast<void>(store_->read_frame(chunks_.id()));
+      files_.clear_faults();
+      EXPECT_TRUE(present(chunks_.id()) || !present(low_.id())) << nth;
+      EXPECT_TRUE(present(low_.id()) || !present(root_.id())) << nth;
+    }
+  }
+  EXPECT_EQ(code_of(store_->read_frame(chunks_.id())), Code::kCorrupt);
+  expect_broken();
+  EXPECT_EQ(store_->statistics().damaged_objects, 3u);
+}
+
+TEST_F(StoreDamage, AListThatTheDeviceRefusesToReadDoesNotKeepOthersFromBeingMarked) {
+  const Location high = location(high_.id());
+  damage(location(chunks_.id()));
+  files_.break_byte(segment_path(high.segment), high.offset + kRecordHeaderSize);
+  EXPECT_EQ(code_of(store_->read_frame(chunks_.id())), Code::kCorrupt);
+  expect_broken();
+  EXPECT_EQ(store_->statistics().damaged_objects, 4u);
+  open();
+  put(again(chunks_));
+  EXPECT_TRUE(present(low_.id()));
+  EXPECT_FALSE(present(root_.id()));
+  put(again(high_));
+  expect_whole();
+}
+
 TEST_F(StoreDamage, AReportIsBelievedOnlyIfTheFrameFailsHereToo) {
   EXPECT_FALSE(store_->report_damage(chunks_.id(), keys()).value());
   EXPECT_FALSE(store_->report_damage(repository_.random_id(), keys()).value());
@@ -199,7 +230,21 @@ TEST_F(StoreDamage, AFrameThatWasBadBeforeItWasStoredIsFoundByItsSignature) {
   EXPECT_FALSE(present(bad.id()));
 }
 
-class StoreVerification : public StoreDamage {};
+class StoreVerification : public StoreDamage {
+ protected:
+  // Header and payload, without the padding.
+  Bytes record(const Location& at) {
+    auto file = files_.open(segment_path(at.segment), OpenMode::kRead);
+    Bytes bytes(kRecordHeaderSize + at.length);
+    check(file && (*file)->read_at(at.offset, bytes).value() == bytes.size(),
+          "a record cannot be read");
+    return bytes;
+  }
+  void overwrite(const Location& at, const Bytes& bytes) {
+    auto file = files_.open(segment_path(at.segment), OpenMode::kReadWrite);
+    check(file && (*file)->write_at(at.offset, {bytes}), "a segment cannot be written");
+  }
+};
 
 TEST_F(StoreVerification, AWholeStorePassesAtEveryDepthAndEveryByteIsPassed) {
   for (const auto kind :
@@ -275,6 +320,44 @@ TEST_F(StoreVerification, ALostManifestRecordStaysAProblem) {
   EXPECT_THAT(verify({VerifyDepth::kStructure}).problems, Not(IsEmpty()));
 }
 
+// As a device does that writes to the wrong place.
+TEST_F(StoreVerification, ARecordWrittenOverTheBeginningOfAnotherHidesNothing) {
+  for (const auto kind :
+       {VerifyDepth::kStructure, VerifyDepth::kChecksum, VerifyDepth::kSignature}) {
+    overwrite(location(chunks_.id()), record(location(others_.id())));
+    EXPECT_THAT(verify({kind}).damaged, UnorderedElementsAreArray(chunks_.ids())) << kind;
+    expect_broken();
+    EXPECT_THAT(verify({kind}).problems, Not(IsEmpty()));  // it stays one
+    put(again(chunks_));
+    sync();
+    expect_whole();
+    EXPECT_THAT(verify({kind}).problems, IsEmpty());
+  }
+}
+
+TEST_F(StoreVerification, ARecordWrittenOverTwoOthersHidesNeither) {
+  overwrite(location(others_.id()), record(location(chunks_.id())));
+  auto lost = others_.ids();
+  lost.push_back(low_.id());
+  EXPECT_THAT(verify({VerifyDepth::kChecksum}).damaged, UnorderedElementsAreArray(lost));
+}
+
+TEST_F(StoreVerification, ADamagedRecordWrittenOverAnotherHidesNothing) {
+  Bytes bytes = record(location(others_.id()));
+  bytes.back() ^= Byte{1};
+  overwrite(location(chunks_.id()), bytes);
+  EXPECT_THAT(verify({VerifyDepth::kChecksum}).damaged, UnorderedElementsAreArray(chunks_.ids()));
+}
+
+TEST_F(StoreVerification, AManifestWrittenOverAFrameHidesNothing) {
+  const Location last = location(beside_.id());
+  const std::uint32_t length =
+      static_cast<std::uint32_t>(encode_manifest_record({}, manifest_.bytes).size());
+  const Location at{last.segment, last.offset + record_size(last.length), length};
+  overwrite(location(chunks_.id()), record(at));
+  EXPECT_THAT(verify({VerifyDepth::kStructure}).damaged, UnorderedElementsAreArray(chunks_.ids()));
+}
+
 TEST_F(StoreVerification, AForgedFrameIsFoundByItsSignature) {
   TestFrame bad = data();
   bad.bytes[bad.bytes.size() / 2] ^= Byte{1};
@@ -308,7 +391,7 @@ TEST_F(StoreVerification, AMissingSegmentIsDamage) {
 
 TEST_F(StoreVerification, AFractionReadsAboutThatManyAndTheSameForTheSameSeed) {
   std::vector<TestFrame> frames;
-  for (int i = 0; i < 200; ++i) frames.push_back(data(1, 64));
+  for (int i = 0; i < 200; ++i) frames.push_back(data(1, 1'000));
   for (const TestFrame& frame : frames) put(frame);
   sync();
   for (const TestFrame& frame : frames) damage(location(frame.id()));
