@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <map>
 
+#include "common/base/planted_bug.h"
 #include "repository/store/record_scan.h"
 
 namespace holdfast::repository {
@@ -46,7 +47,9 @@ Result<FramePlan> Closure::plan(const format::FrameHeader& header) {
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (!plan.wanted[i]) continue;
     for (const ObjectId& ref : header.objects[i].refs)
-      if (!present[next++] && !complete_here.contains(ref)) plan.missing[i].push_back(ref);
+      if (!present[next++] && !complete_here.contains(ref) &&
+          !HOLDFAST_PLANTED("take a list whose refs are absent"))
+        plan.missing[i].push_back(ref);
     if (plan.missing[i].empty())
       complete_here.insert(ids[i]);
     else
@@ -140,7 +143,8 @@ Result<std::vector<ObjectId>> Closure::damage(std::vector<ObjectId> ids) {
   }
   if (fresh.empty()) return fresh;
   table_.mark(changed);
-  HOLDFAST_TRY(lose({fresh.begin(), fresh.end()}));
+  if (!HOLDFAST_PLANTED("do not mark the lists above damage"))
+    HOLDFAST_TRY(lose({fresh.begin(), fresh.end()}));
   return fresh;
 }
 
