@@ -6,6 +6,7 @@
 
 #include "agent/backup_node_state.h"
 #include "agent/backup_session.h"
+#include "common/base/planted_bug.h"
 
 namespace holdfast::agent {
 namespace {
@@ -95,7 +96,8 @@ void BackupSession::conclude() {
                                       [](const auto& node) { return node->may_return(); });
   if (!all && may_return && clock_.now() - finishing_since_ < patience)
     return;  // watch_stall() comes again
-  if (prepared < request_.write_quorum) return end(quorum_error());
+  if (prepared + HOLDFAST_PLANTED("call a backup done on W-1 nodes") < request_.write_quorum)
+    return end(quorum_error());
   bring_parent();
   if (catch_up_) return;
   if (!relayed_) {
@@ -125,6 +127,10 @@ void BackupSession::prepare_ready() {
 }
 
 void BackupSession::prepare(NodeState& node) {
+  if (HOLDFAST_PLANTED("do not ask whether a node is prepared")) {
+    node.step = NodeState::Step::kPrepared;
+    return;
+  }
   node.step = NodeState::Step::kPreparing;
   ++open_calls_;
   wire::RequestProto request;
@@ -147,7 +153,7 @@ void BackupSession::prepare(NodeState& node) {
 }
 
 void BackupSession::catch_up_next() {
-  if (catch_up_ || !own_catalog_) return;
+  if (catch_up_ || !own_catalog_ || HOLDFAST_PLANTED("leave a node behind")) return;
   for (const auto& node : nodes_) {
     if (node->step != NodeState::Step::kStreaming || node->feed.active() || node->attempts >= 3 ||
         node->hopeless)
@@ -204,7 +210,9 @@ void BackupSession::bring_parent() {
 }
 
 void BackupSession::commit_prepared() {
-  if (prepared_or_committed() < request_.write_quorum) return;
+  if (prepared_or_committed() + HOLDFAST_PLANTED("commit when W-1 are prepared") <
+      request_.write_quorum)
+    return;
   for (const auto& node : nodes_)
     if (node->step == NodeState::Step::kPrepared) commit(*node);
 }
@@ -222,7 +230,7 @@ void BackupSession::commit(NodeState& node) {
         if (id != manifest_->id) {
           node.step =
               NodeState::Step::kPrepared;  // signed again meanwhile: this node, too, is asked again
-        } else if (reply) {
+        } else if (reply || HOLDFAST_PLANTED("take a refused commit for an acknowledged one")) {
           node.step = NodeState::Step::kCommitted;
         } else if (reply.error().code() == Code::kConflict && rebases_ < kMostRebases) {
           node.step = NodeState::Step::kPrepared;

@@ -26,7 +26,7 @@ struct PipelineLimits {
   std::size_t piece_bytes = std::size_t{1} << 20;        // files read together
   std::size_t large_piece_bytes = std::size_t{4} << 20;  // of a large file at a time
   std::size_t files_per_piece = 512;
-  std::size_t budget_bytes = std::size_t{40} << 20;
+  std::size_t budget_bytes = std::size_t{32} << 20;
 };
 
 struct PipelineFigures {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/base/planted_bug.h"
+
 namespace holdfast::agent {
 
 NodeFeed::NodeFeed(NodeLink& link, const Clock& clock, std::function<void()> changed)
@@ -48,7 +50,7 @@ void NodeFeed::link_changed() {
   if (state_ == State::kActive) {
     if (link_.state() == NodeLink::State::kDown)
       leave(State::kFailed, link_.down_reason());
-    else if (link_.incarnation() != incarnation_)
+    else if (link_.incarnation() != incarnation_ && !HOLDFAST_PLANTED("ignore an incarnation"))
       leave(State::kLagging,
             Error(Code::kUnavailable, fmt::format("node {} restarted in between", name())));
   }
@@ -84,7 +86,7 @@ void NodeFeed::send(SharedBytes frame, format::FrameRole role, std::function<voi
 void NodeFeed::pump() {
   // A node must take one frame even if its window is smaller than that.
   while (!backlog_.empty() &&
-         (outstanding_ == 0 ||
+         (outstanding_ == 0 || HOLDFAST_PLANTED("send beyond the window") ||
           link_.unanswered_bytes() + backlog_.front()->bytes.size() <= link_.window_bytes())) {
     auto frame = std::move(backlog_.front());
     backlog_.pop_front();

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "common/base/planted_bug.h"
+
 namespace holdfast::repository {
 
 Result<std::unique_ptr<HostedRepository>> HostedRepository::load(const RepositoryId& id,
@@ -99,6 +101,7 @@ void HostedRepository::try_to_write_again() {
 
 bool HostedRepository::recovers_writes() {
   recovery_tried_at_ = ports_.clock.now();
+  if (HOLDFAST_PLANTED("stay read-only for good")) return false;
   if (!store().try_recover_writes() || store().read_only()) return false;
   note(Severity::kInfo, "takes writes again");
   return true;

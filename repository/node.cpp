@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "common/base/endian.h"
+#include "common/base/planted_bug.h"
 
 namespace holdfast::repository {
 namespace {
@@ -40,6 +41,7 @@ std::uint32_t needed_roles(Request::WhatCase what) {
     case Request::kGetFrame:
     case Request::kVerify:
     case Request::kReportDamage:
+      if (HOLDFAST_PLANTED("let who may only append read")) return format::kAppend | format::kRead;
       return format::kRead;
     case Request::kPutCharter:
       return format::kAdmin;

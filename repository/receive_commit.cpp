@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "common/base/planted_bug.h"
 #include "repository/hosted_repository.h"
 
 namespace holdfast::repository {
@@ -23,7 +24,7 @@ void fail_naming(const Answer& answer, const Error& error, const ObjectId& root)
 
 Status HostedRepository::require_present(const ObjectId& root) {
   HOLDFAST_ASSIGN(const std::vector<bool> present, store().present(std::span(&root, 1)));
-  if (present.front()) return {};
+  if (present.front() || HOLDFAST_PLANTED("commit without the root")) return {};
   return Error(Code::kMissingObjects, fmt::format("the root {} is not present", root.short_hex()));
 }
 
@@ -50,7 +51,8 @@ Result<format::SignedManifest> HostedRepository::accept_manifest(const Asker& as
                  fmt::format("manifest: who may only append commits its own snapshots, not those "
                              "of agent {}",
                              author->id.short_hex()));
-  HOLDFAST_TRY(format::verify_manifest(manifest, author->verify_key));
+  if (!HOLDFAST_PLANTED("believe a manifest without its signature"))
+    HOLDFAST_TRY(format::verify_manifest(manifest, author->verify_key));
   HOLDFAST_TRY(snapshots_.check_order(manifest));
   return manifest;
 }
@@ -67,7 +69,8 @@ void HostedRepository::receive_commit(const Asker& asker, const wire::CommitRequ
   const auto place = snapshots_.find(manifest->id);
   reply.mutable_commit()->set_already(place.has_value());
   // The manifest may be durable for long while what it needs was lost and came again just now.
-  if (place && snapshots_.is_durable(*place) && store().unsynced_bytes() == 0)
+  if (place && snapshots_.is_durable(*place) &&
+      (store().unsynced_bytes() == 0 || HOLDFAST_PLANTED("forget what a known manifest needs")))
     return answer.succeed(std::move(reply));
   if (!place) {
     try_to_write_again();
@@ -79,6 +82,7 @@ void HostedRepository::receive_commit(const Asker& asker, const wire::CommitRequ
     }
     snapshots_.append(*manifest);
   }
+  if (HOLDFAST_PLANTED("acknowledge a commit before its sync")) return answer.succeed(reply);
   answer_when_durable(answer, std::move(reply));
 }
 
@@ -127,7 +131,9 @@ void HostedRepository::receive_list_manifests(const Asker& asker,
   wire::ListManifestsReply& page = *reply.mutable_list_manifests();
   std::size_t bytes = 0;
   for (; at < all.size(); ++at) {
-    if (!asker.may_bring_from(all[at].agent)) continue;
+    if (!asker.may_bring_from(all[at].agent) &&
+        !HOLDFAST_PLANTED("list the snapshots of others to who may only append"))
+      continue;
     if (bytes >= kMaxPageBytes ||
         static_cast<std::size_t>(page.manifests_size()) >= kMaxPageEntries) {
       page.set_more(true);

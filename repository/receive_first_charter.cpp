@@ -3,6 +3,7 @@
 // proves itself, since the repository's id is the hash of the key that signs it.
 #include <fmt/format.h>
 
+#include "common/base/planted_bug.h"
 #include "repository/node.h"
 
 namespace holdfast::repository {
@@ -12,7 +13,7 @@ void Node::receive_first_charter(const Asker& asker, const RepositoryId& id,
   // Before anything is written.
   const auto charter = format::parse_charter(as_bytes(request.record()), id);
   if (!charter) return answer.fail(charter.error());
-  if (asker.invitation) {
+  if (asker.invitation && !HOLDFAST_PLANTED("use an invitation for any number of repositories")) {
     // First the invitation, then the repository: a crash in between must not leave both.
     if (auto bound = ports_.invitations.bind(asker.peer.key, id); !bound)
       return answer.fail(bound.error());

@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include "common/base/planted_bug.h"
+
 namespace holdfast::repository {
 
 Status SnapshotList::check_order(const format::SignedManifest& manifest) const {
+  if (HOLDFAST_PLANTED("believe an agent's number")) return {};
   const format::Manifest& body = manifest.manifest;
   const auto agent = by_agent_.find(body.agent);
   if (agent == by_agent_.end()) return {};

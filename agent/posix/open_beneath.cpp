@@ -14,6 +14,8 @@
 #include <climits>
 #include <cstring>
 
+#include "common/base/planted_bug.h"
+
 namespace holdfast::agent {
 namespace {
 
@@ -64,7 +66,8 @@ Descriptor open_by_kernel(int folder, std::string_view path, int flags) {
       folder, path, kLongestStretch, [&](int at, std::string_view stretch, bool last) {
         open_how how{};
         how.flags = static_cast<unsigned>(last ? flags | O_CLOEXEC | O_NOFOLLOW : kStepFlags);
-        how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+        if (!HOLDFAST_PLANTED("follow a link in a restore"))
+          how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
         const char* name = buffer.set(stretch);
         long fd = -1;
         for (int attempt = 0; attempt < kMostAttempts; ++attempt) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "common/base/endian.h"
+#include "common/base/planted_bug.h"
 #include "common/format/frame_layout.h"
 
 namespace holdfast::format {
@@ -74,7 +75,8 @@ Result<OpenedFrame> FrameOpener::open(const ParsedFrame& frame) {
     if (length > table - at) return corrupt("an object reaches beyond its plaintext");
     const ByteView payload = plain.subspan(at, length);
     at += length;
-    if (identifier_.identify(object.kind, object.refs, payload) != object.id)
+    if (identifier_.identify(object.kind, object.refs, payload) != object.id &&
+        !HOLDFAST_PLANTED("hand out an object without looking at its id"))
       return corrupt(fmt::format("object {} does not have its content", object.id.short_hex()));
     opened.objects.push_back(
         {object.id, object.kind, {object.refs.begin(), object.refs.end()}, payload});

@@ -1,5 +1,6 @@
 #include "common/format/run_key.h"
 
+#include "common/base/planted_bug.h"
 #include "common/crypto/hash.h"
 
 namespace holdfast::format {
@@ -32,7 +33,9 @@ bool is_usable(const crypto::PublicKey& repository_key) {
 
 RunKeys begin_run(Random& random, const RepositoryId& repository,
                   const crypto::PublicKey& repository_key) {
-  const crypto::SecretKey ephemeral = crypto::SecretKey::generate(random);
+  const crypto::SecretKey ephemeral = HOLDFAST_PLANTED("go on with the key of an earlier run")
+                                          ? crypto::SecretKey()
+                                          : crypto::SecretKey::generate(random);
   auto agreed = crypto::agree(ephemeral, repository_key);
   check(agreed.has_value(), "a run for a public key of low order");
   return expand(*agreed, crypto::public_key(ephemeral), repository_key, repository);

@@ -12,6 +12,8 @@
 
 #include <algorithm>
 
+#include "common/base/planted_bug.h"
+
 namespace holdfast::repository {
 namespace {
 
@@ -34,6 +36,8 @@ Status Recovery::open(Status& cuts) {
 
   for (const std::uint32_t segment : segments) {
     if (segment < checkpoint.segment) continue;
+    if (HOLDFAST_PLANTED("forget what lies behind the checkpoint") && checkpoint.segment != 0)
+      break;
     const std::uint64_t from =
         segment == checkpoint.segment ? checkpoint.offset : kSegmentHeaderSize;
     HOLDFAST_ASSIGN_OR(auto file, parts_.segments.read(segment), context(segment));
@@ -83,7 +87,7 @@ Result<Checkpoint> Recovery::trusted_checkpoint(const std::vector<std::uint32_t>
   }
   if (checkpoint) {
     auto fits = index_fits(segments, *checkpoint);
-    if (fits && *fits) return checkpoint;
+    if (fits && (*fits || HOLDFAST_PLANTED("trust an index of other segments"))) return checkpoint;
     if (!fits && fits.error().code() != Code::kCorrupt) return std::move(fits).error();
   } else if (checkpoint.error().code() != Code::kCorrupt) {
     return std::move(checkpoint).error().with_context("cannot read the index");
@@ -148,7 +152,8 @@ Status Recovery::replay(std::uint32_t segment, std::uint64_t from, std::uint64_t
   }
   parts_.lengths[segment] = std::min(from, end);
   if (from > kSegmentHeaderSize && from == end) return {};
-  HOLDFAST_TRY(file->sync_data());
+  if (!HOLDFAST_PLANTED("index what may be in the page cache alone"))
+    HOLDFAST_TRY(file->sync_data());
   HOLDFAST_TRY(parts_.segments.sync_folder());
 
   std::uint64_t valid_end = header_is_valid ? from : 0;
@@ -207,7 +212,7 @@ Result<bool> Recovery::apply(const Stretch& stretch, const Location& location) {
 Status Recovery::end_segment(std::uint32_t segment, std::uint64_t valid_end, std::uint64_t size) {
   if (size == valid_end && valid_end != 0) return {};
   if (size > valid_end) report_.torn_bytes += size - valid_end;
-  parts_.writer.cut(segment, valid_end);
+  if (!HOLDFAST_PLANTED("leave a torn tail")) parts_.writer.cut(segment, valid_end);
   if (valid_end == 0) parts_.lengths.erase(segment);
   return {};
 }

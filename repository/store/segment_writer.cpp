@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "common/base/endian.h"
+#include "common/base/planted_bug.h"
 
 namespace holdfast::repository {
 namespace {
@@ -49,7 +50,8 @@ Result<Location> SegmentWriter::append(RecordType type, ByteView payload) {
   const std::uint64_t size = record_size(length);
   const ByteView padding =
       ByteView(kZeros).first(static_cast<std::size_t>(size - kRecordHeaderSize - payload.size()));
-  if (Status written = tail.file->write_at(tail.end, {header, payload, padding}); !written) {
+  if (Status written = tail.file->write_at(tail.end, {header, payload, padding});
+      !written && !HOLDFAST_PLANTED("take a failed append for a good one")) {
     appending_ = usable_ = false;
     cut(tail.segment, tail.end);
     Error error = std::move(written).error().with_context(context(tail.segment));
@@ -115,7 +117,8 @@ std::uint64_t SegmentWriter::unsynced_bytes() const {
 
 void SegmentWriter::give_up_unsynced() {
   for (const Tail& tail : tails_)
-    if (tail.synced < tail.end) cut(tail.segment, tail.synced);
+    if (tail.synced < tail.end && !HOLDFAST_PLANTED("leave what a failed sync gives up"))
+      cut(tail.segment, tail.synced);
   tails_.clear();
   appending_ = usable_ = false;
 }

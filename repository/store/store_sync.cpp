@@ -3,6 +3,7 @@
 // lost page once and then calls it clean.
 #include <fmt/format.h>
 
+#include "common/base/planted_bug.h"
 #include "repository/store/store_state.h"
 
 namespace holdfast::repository {
@@ -16,8 +17,10 @@ constexpr std::uint64_t kIndexFlushBytes = 64ull << 20;
 Status SyncWork::run() {
   check(state_ != nullptr, "a sync is run that was not begun");
   for (const SyncPlan::Part& part : state_->plan.parts)
-    HOLDFAST_TRY_OR(part.file->sync_data(), fmt::format("segment {}", part.segment));
-  if (state_->plan.folder) HOLDFAST_TRY(state_->segments->sync_folder());
+    if (!HOLDFAST_PLANTED("skip the sync of a segment"))
+      HOLDFAST_TRY_OR(part.file->sync_data(), fmt::format("segment {}", part.segment));
+  if (state_->plan.folder && !HOLDFAST_PLANTED("skip the sync of the segments' folder"))
+    HOLDFAST_TRY(state_->segments->sync_folder());
   return {};
 }
 
@@ -25,6 +28,10 @@ SyncWork Store::begin_sync() { return state_->begin_sync(); }
 
 SyncWork Store::State::begin_sync() {
   const Checkpoint end = parts.writer.end();
+  if (HOLDFAST_PLANTED("write the index before the segments are synced") &&
+      syncs_begun == syncs_finished && end != Checkpoint{})
+    static_cast<void>(parts.table.commit(parts.table.unsynced_mark(), end, parts.anchor,
+                                         {{end.segment, end.offset}}));
   SyncWork work;
   work.state_ = std::make_shared<SyncWork::State>(
       SyncWork::State{&parts.segments, parts.writer.plan_sync(), parts.table.unsynced_mark(),
@@ -41,7 +48,7 @@ Status Store::State::finish_sync(const SyncWork::State& work, Status outcome) {
   check(work.number == ++syncs_finished, "syncs are finished out of order");
   if (work.epoch != epoch)
     return Error(Code::kIo, "what was to be synced was given up: " + read_only_reason);
-  if (!outcome) {
+  if (!outcome && !HOLDFAST_PLANTED("take a failed sync for a good one")) {
     Error error = refuse_writes(std::move(outcome).error().with_context("cannot sync"));
     give_up_unsynced();
     return error;
@@ -65,8 +72,10 @@ Status Store::State::finish_sync(const SyncWork::State& work, Status outcome) {
 void Store::State::give_up_unsynced() {
   ++epoch;
   parts.writer.give_up_unsynced();
-  parts.table.drop_from(durable_mark);
-  parts.records.drop_from(durable_end);
+  if (!HOLDFAST_PLANTED("keep the entries that a failed sync gives up"))
+    parts.table.drop_from(durable_mark);
+  if (!HOLDFAST_PLANTED("keep the manifests that a failed sync gives up"))
+    parts.records.drop_from(durable_end);
   parts.anchor = durable_anchor;
   parts.lengths.erase(parts.lengths.upper_bound(durable_end.segment), parts.lengths.end());
   if (durable_end.segment != 0) parts.lengths[durable_end.segment] = durable_end.offset;

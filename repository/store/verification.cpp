@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <set>
 
+#include "common/base/planted_bug.h"
+
 namespace holdfast::repository {
 namespace {
 
@@ -111,7 +113,7 @@ Status Verification::begin_segment(const VerifyDepth& depth, VerifyProgress& pro
   options.wants_payload = [payloads, depth, segment = segment_](std::uint64_t offset,
                                                                 const RecordHeader& record) {
     if (record.type != RecordType::kFrame) return true;
-    return payloads &&
+    return payloads && !HOLDFAST_PLANTED("call a disk clean that was not read") &&
            (depth.fraction >= 1.0 || sample_of(depth.seed, segment, offset) < depth.fraction);
   };
   scan_.emplace(file_, kSegmentHeaderSize, end_, std::move(options));

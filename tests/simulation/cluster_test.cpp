@@ -80,6 +80,35 @@ TEST(Cluster, HugeFileIsStoredAsListsOfChunks) {
   expect_restorable(cluster, {*report->manifest, cluster.source.contents()}, 2);
 }
 
+// The whole of a large file was read while nodes took nothing, and kept until they did.
+TEST(Cluster, LargeFileIsNotReadFurtherThanTheBudgetWhileNodesTakeNothing) {
+  constexpr std::size_t kSize = 96 << 20;
+  constexpr std::uint64_t kFirst = 8 << 20;
+  const std::uint64_t most =
+      kFirst + agent::PipelineLimits().budget_bytes + 4 * agent::PipelineLimits().large_piece_bytes;
+  ASSERT_LT(most, kSize);
+  Cluster cluster(seed(), 2, 2);
+  Bytes content(kSize);
+  cluster.random.fill(content);
+  cluster.source.put("disk.img", std::move(content));
+  std::optional<Instant> cut_at;
+  bool mended = false;
+  const auto report = cluster.back_up([&] {
+    if (!cut_at && cluster.source.bytes_read() > kFirst) {
+      cut_at = cluster.loop.now();
+      for (const auto& node : cluster.nodes) cluster.network.cut(node->name(), "");
+    }
+    if (!cut_at || mended) return;
+    EXPECT_LE(cluster.source.bytes_read(), most);
+    if (cluster.loop.now() - *cut_at < std::chrono::seconds(5)) return;
+    mended = true;
+    cluster.network.heal();
+  });
+  ASSERT_TRUE(report) << report.error().message();
+  EXPECT_TRUE(mended);
+  EXPECT_EQ(report->committed, 2U);
+}
+
 TEST(Cluster, NodeThatIsDownLeavesAQuorumAndIsCaughtUpByTheNextBackup) {
   Cluster cluster(seed(), 3, 2);
   change_source(cluster, 60);

@@ -7,13 +7,14 @@ namespace {
 
 class MemoryReader final : public agent::ContentReader {
  public:
-  MemoryReader(Bytes content, const MemorySource& source)
-      : content_(std::move(content)), source_(source) {}
+  MemoryReader(Bytes content, const MemorySource& source, std::shared_ptr<std::uint64_t> bytes_read)
+      : content_(std::move(content)), source_(source), bytes_read_(std::move(bytes_read)) {}
 
   Result<std::size_t> read(MutableByteView out) override {
     const std::size_t count = std::min(out.size(), content_.size() - at_);
     if (count != 0) std::memcpy(out.data(), content_.data() + at_, count);
     at_ += count;
+    *bytes_read_ += count;
     return count;
   }
   Result<std::optional<agent::Entry>> changed_since(const agent::Entry& scanned) override {
@@ -27,6 +28,7 @@ class MemoryReader final : public agent::ContentReader {
  private:
   Bytes content_;
   const MemorySource& source_;
+  const std::shared_ptr<std::uint64_t> bytes_read_;
   std::size_t at_ = 0;
 };
 
@@ -85,7 +87,7 @@ Result<std::unique_ptr<agent::ContentReader>> MemorySource::open(const agent::En
     return Error(Code::kPermissionDenied, entry.path + ": permission denied");
   ++opened_;
   return std::unique_ptr<agent::ContentReader>(
-      std::make_unique<MemoryReader>(found->second, *this));
+      std::make_unique<MemoryReader>(found->second, *this, bytes_read_));
 }
 
 Result<std::vector<agent::Entry>> MemoryScan::next() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 
@@ -25,6 +26,7 @@ class MemorySource final : public agent::SourceTree {
   // What the next open() of this path does.
   void make_unreadable(const std::string& path) { unreadable_.insert(path); }
   std::uint64_t opened() const { return opened_; }
+  std::uint64_t bytes_read() const { return *bytes_read_; }
 
   Status scan(const std::function<bool(agent::Entry&&)>& visit,
               const std::function<void(agent::ScanProblem&&)>& problem) override;
@@ -42,6 +44,7 @@ class MemorySource final : public agent::SourceTree {
   std::map<std::string, Bytes> contents_;
   std::set<std::string> unreadable_;
   std::uint64_t clock_ = 1, next_inode_ = 1, opened_ = 0;
+  std::shared_ptr<std::uint64_t> bytes_read_ = std::make_shared<std::uint64_t>(0);
 };
 
 // One scan of a tree, in batches.

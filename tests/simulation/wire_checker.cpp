@@ -141,6 +141,9 @@ void WireChecker::on_reply(const std::string& node, const Peer& to, const Messag
   note("< " + node, to, reply->id(),
        reply->has_error() ? wire::error_of(*reply).message() : std::string("done"));
   if (!lies) check_reply_role(to, *reply, message);
+  if (!lies && !message.body.empty())
+    verdict_.require(format::verify_checksum(message.body.view()).has_value(),
+                     "frames-come-as-they-were-put", [&] { return node + " gives a damaged one"; });
   if (!lies && forged_.contains(reply->id()))
     verdict_.require(reply->has_error(), "what-is-forged-is-refused",
                      [&] { return node + " accepts what is forged"; });

@@ -5,25 +5,12 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <random>
 #include <string>
 
 #include "tests/testing/seed.h"
 
 namespace holdfast::testing {
 namespace {
-
-std::uint64_t draw_seed() {
-  if (const char* given = std::getenv("HOLDFAST_SEED"); given != nullptr && *given != '\0') {
-    char* end = nullptr;
-    const auto value = std::strtoull(given, &end, 10);
-    if (*end == '\0') return value;
-    std::fprintf(stderr, "HOLDFAST_SEED is not a decimal number: %s\n", given);
-    std::exit(2);
-  }
-  std::random_device device;
-  return device();  // 32 bits: short enough to type
-}
 
 class SeedIsPrinted : public ::testing::Environment {
  public:
@@ -43,11 +30,6 @@ void seed_rapidcheck() {
 }
 
 }  // namespace
-
-std::uint64_t seed() {
-  static const std::uint64_t value = draw_seed();
-  return value;
-}
 
 }  // namespace holdfast::testing
 
