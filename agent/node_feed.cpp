@@ -50,7 +50,7 @@ void NodeFeed::link_changed() {
   if (state_ == State::kActive) {
     if (link_.state() == NodeLink::State::kDown)
       leave(State::kFailed, link_.down_reason());
-    else if (link_.incarnation() != incarnation_ && !HOLDFAST_PLANTED("ignore an incarnation"))
+    else if (link_.incarnation() != incarnation_)
       leave(State::kLagging,
             Error(Code::kUnavailable, fmt::format("node {} restarted in between", name())));
   }
