@@ -50,7 +50,7 @@ void NodeFeed::link_changed() {
   if (state_ == State::kActive) {
     if (link_.state() == NodeLink::State::kDown)
       leave(State::kFailed, link_.down_reason());
-    else if (link_.incarnation() != incarnation_ && !HOLDFAST_PLANTED("ignore an incarnation"))
+    else if (link_.incarnation() != incarnation_)
       leave(State::kLagging,
             Error(Code::kUnavailable, fmt::format("node {} restarted in between", name())));
   }
@@ -84,20 +84,19 @@ void NodeFeed::send(SharedBytes frame, format::FrameRole role, std::function<voi
 }
 
 void NodeFeed::pump() {
+  // What was refused for want of other objects goes again when nothing else is on the way.
+  if (outstanding_ == 0 && backlog_.empty())
+    for (auto& frame : std::exchange(refused_, {})) {
+      frame->resent = true;
+      backlog_.push_back(std::move(frame));
+    }
   // A node must take one frame even if its window is smaller than that.
   while (!backlog_.empty() &&
-         (outstanding_ == 0 || HOLDFAST_PLANTED("send beyond the window") ||
+         (link_.unanswered_bytes() == 0 || HOLDFAST_PLANTED("send beyond the window") ||
           link_.unanswered_bytes() + backlog_.front()->bytes.size() <= link_.window_bytes())) {
     auto frame = std::move(backlog_.front());
     backlog_.pop_front();
     transmit(std::move(frame));
-  }
-  // What was refused for want of other objects goes again when nothing else is on the way.
-  if (outstanding_ == 0 && backlog_.empty() && !refused_.empty()) {
-    for (auto& frame : std::exchange(refused_, {})) {
-      frame->resent = true;
-      transmit(std::move(frame));
-    }
   }
 }
 
@@ -108,7 +107,9 @@ void NodeFeed::transmit(std::shared_ptr<Frame> frame) {
   request.mutable_put_frame();
   link_.call(std::move(request), frame->bytes,
              [this, alive = alive_, epoch = epoch_, frame](Result<NodeLink::Reply> reply) {
-               if (!*alive || epoch != epoch_) return;
+               if (!*alive) return;
+               // What was sent before the feed left counts against the window until it is answered.
+               if (epoch != epoch_) return pump();
                --outstanding_;
                std::erase(in_flight_, frame);
                last_progress_ = clock_.now();

@@ -177,6 +177,7 @@ Status Recovery::replay(std::uint32_t segment, std::uint64_t from, std::uint64_t
         HOLDFAST_TRY(commit({segment, valid_end}));
     } else {
       ++doubtful;
+      if (HOLDFAST_PLANTED("take what lies behind a gap for a torn tail")) break;
     }
   }
   if (valid_end > 0 && !header_is_valid) HOLDFAST_TRY(repair_header(segment));
@@ -212,7 +213,7 @@ Result<bool> Recovery::apply(const Stretch& stretch, const Location& location) {
 Status Recovery::end_segment(std::uint32_t segment, std::uint64_t valid_end, std::uint64_t size) {
   if (size == valid_end && valid_end != 0) return {};
   if (size > valid_end) report_.torn_bytes += size - valid_end;
-  if (!HOLDFAST_PLANTED("leave a torn tail")) parts_.writer.cut(segment, valid_end);
+  parts_.writer.cut(segment, valid_end);
   if (valid_end == 0) parts_.lengths.erase(segment);
   return {};
 }

@@ -127,7 +127,6 @@ bool run_seed(std::string_view bug, std::uint64_t seed, const Options& options) 
 }
 
 bool run_seeds(std::string_view bug, const Options& options) {
-  std::signal(SIGABRT, on_abort);
   if (options.replay) return run_seed(bug, *options.replay, options);
   for (std::uint64_t i = 0; i < options.seeds; ++i)
     if (run_seed(bug, options.first + i, options)) return true;
@@ -139,6 +138,8 @@ class FirstFailure final : public ::testing::EmptyTestEventListener {
  public:
   void OnTestStart(const ::testing::TestInfo& info) override {
     test_ = fmt::format("{}.{}", info.test_suite_name(), info.name());
+    std::snprintf(last_words.data(), last_words.size(), "caught by a check() in %s\n",
+                  test_.c_str());
   }
   void OnTestPartResult(const ::testing::TestPartResult& result) override {
     if (!result.failed() || !said_.empty()) return;
@@ -168,6 +169,7 @@ bool run_tests(std::string_view bug, const std::string& filter) {
 
 int run_bug(const PlantedBug& bug, const Options& options) {
   plant(bug);
+  std::signal(SIGABRT, on_abort);
   const std::string tests = options.tests.value_or(std::string(bug.tests));
   const bool caught = tests.empty() ? run_seeds(bug.name, options) : run_tests(bug.name, tests);
   if (!caught) fmt::print("\"{}\" is not noticed\n", bug.name);

@@ -37,11 +37,11 @@ void Run::connect(const std::vector<format::CharterNode>& nodes, const Repositor
 
 std::vector<agent::NodeLink*> Run::links() const { return pointers(links_); }
 
-std::size_t Run::excess_bytes() const {
+std::size_t Run::excess_bytes(std::size_t largest_frame) const {
   std::size_t excess = 0;
   for (const auto& link : links_) {
     // One frame goes out however small the window is.
-    const std::size_t most = std::max<std::size_t>(link->window_bytes(), 2 << 20);
+    const std::size_t most = std::max<std::size_t>(link->window_bytes(), largest_frame);
     if (link->unanswered_bytes() > most) excess += link->unanswered_bytes() - most;
   }
   return excess;

@@ -31,7 +31,7 @@ class Run {
   Run& operator=(const Run&) = delete;
   bool done() const { return done_; }
   // Bytes of frames that some link sent beyond what it may; 0 if all keep to it.
-  std::size_t excess_bytes() const;
+  std::size_t excess_bytes(std::size_t largest_frame) const;
 
  protected:
   void connect(const std::vector<format::CharterNode>& nodes, const RepositoryId& repository,

@@ -8,7 +8,8 @@ namespace {
 
 // Small segments, so that a few snapshots have many.
 constexpr repository::StoreLimits kStoreLimits{96 << 10, 16 << 10, 0};
-constexpr std::uint64_t kWindowBytes = 256 << 10;
+// Less than many a frame, so that agents have to wait for it.
+constexpr std::uint64_t kWindowBytes = 8 << 10;
 constexpr const char* kRepositories = "/repositories";
 constexpr Peer kAsker{~std::uint64_t{0} - 1, {}};
 

@@ -82,6 +82,13 @@ void LyingAgent::flood() {
       request.mutable_commit()->set_manifest(to_string(valid.bytes));
     forge(std::move(request));
   }
+  // What has its root waits for the sync that makes it durable.
+  const ObjectId root = put_object();
+  for (int i = 0; i < 300; ++i) {
+    wire::RequestProto request;
+    request.mutable_prepare()->set_root(root.str());
+    send(std::move(request));
+  }
 }
 
 void LyingAgent::send_garbage() {
@@ -116,28 +123,30 @@ Bytes LyingAgent::frame(const std::vector<ObjectId>& refs, const ObjectId& id) {
   return {sealed.view().begin(), sealed.view().end()};
 }
 
+// Random bytes under a random id, which nobody can tell from an object.
+ObjectId LyingAgent::put_object() {
+  const ObjectId id = drawn_id(random_);
+  wire::RequestProto request;
+  request.mutable_put_frame();
+  send(std::move(request), SharedBytes(Buffer::copy_of(frame({}, id))));
+  return id;
+}
+
 void LyingAgent::put_forged_frames() {
   wire::RequestProto request;
   request.mutable_put_frame();
-  const auto put = [&](const Bytes& bytes, bool forged) {
-    SharedBytes body(Buffer::copy_of(bytes));
-    if (forged)
-      forge(request, std::move(body));
-    else
-      send(request, std::move(body));
-  };
-  put(frame({}, drawn_id(random_)),
-      false);  // random bytes under a random id, which nobody can tell from an object
-  put(frame({drawn_id(random_)}, drawn_id(random_)), true);  // refers to nothing
+  const auto put = [&](const Bytes& bytes) { forge(request, SharedBytes(Buffer::copy_of(bytes))); };
+  put_object();
+  put(frame({drawn_id(random_)}, drawn_id(random_)));  // refers to nothing
   for (int i = 0; i < 3; ++i) {
     Bytes damaged = frame({}, drawn_id(random_));
     damaged[random_.below(damaged.size())] ^= static_cast<Byte>(1 + random_.below(255));
-    put(damaged, true);
+    put(damaged);
   }
   // Checksum and signature fit, but somebody else signed it.
   Bytes unsigned_frame = frame({}, drawn_id(random_));
   make_good(unsigned_frame, crypto::SigningKey::generate(random_));
-  put(unsigned_frame, true);
+  put(unsigned_frame);
 }
 
 format::SignedManifest LyingAgent::manifest(std::uint64_t sequence, const ObjectId& root) {
@@ -172,14 +181,19 @@ void LyingAgent::commit_forged_manifests() {
     request.mutable_commit()->set_manifest(to_string(forged.bytes));
     forge(std::move(request));
   }
+  // Nothing is wrong with it but that somebody else signed it.
+  const format::SignedManifest unsigned_one =
+      format::sign_again(manifest(2 + random_.below(1'000'000), put_object()).manifest,
+                         crypto::SigningKey::generate(random_));
+  wire::RequestProto request;
+  request.mutable_commit()->set_manifest(to_string(unsigned_one.bytes));
+  forge(std::move(request));
 }
 
 // Each is as good as the other, so that whichever comes second must be refused.
 void LyingAgent::commit_two_of_one_number() {
-  const ObjectId root = drawn_id(random_);
+  const ObjectId root = put_object();
   wire::RequestProto request;
-  request.mutable_put_frame();
-  send(request, SharedBytes(Buffer::copy_of(frame({}, root))));
   for (int i = 0; i < 4; ++i) {
     request.mutable_commit()->set_manifest(to_string(manifest(1, root).bytes));
     send(request);

@@ -22,6 +22,7 @@ class LyingAgent {
   void forge(wire::RequestProto request, SharedBytes body = {});
   void flood();
   void send_garbage();
+  ObjectId put_object();
   void put_forged_frames();
   void commit_forged_manifests();
   void commit_two_of_one_number();

@@ -65,7 +65,7 @@ class SwarmRun {
     faults_.after_event();
     auditor_.after_event();
     for (const auto& operation : running_)
-      if (const std::size_t excess = operation->excess_bytes(); excess != 0)
+      if (const std::size_t excess = operation->excess_bytes(wire_.largest_frame()); excess != 0)
         verdict_.violated("an-agent-keeps-to-the-window",
                           fmt::format("{} bytes beyond it are on their way", excess));
   }

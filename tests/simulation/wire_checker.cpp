@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "repository/group_commit.h"
 
 namespace holdfast::testing {
@@ -77,6 +79,7 @@ void WireChecker::on_request(const std::string& node, const Peer& from, const Me
   const bool honest = agent != nullptr && !liars_.contains(agent->entry.id);
   if (request->what_case() == Request::kPrepare)
     pending.root = ObjectId::from(as_bytes(request->prepare().root()));
+  largest_frame_ = std::max(largest_frame_, message.body.size());
   if (honest && request->what_case() == Request::kPutFrame)
     watch_frame(*agent, message.body, pending);
   if (honest && request->what_case() == Request::kCommit)

@@ -40,6 +40,9 @@ class WireChecker final : public NetworkWatcher {
   // Notes every message from now on; null: none.
   void trace_to(Journal* journal) { journal_ = journal; }
 
+  // Of all that were sent so far, in bytes.
+  std::size_t largest_frame() const { return largest_frame_; }
+
   std::deque<Said> take_said() { return std::exchange(said_, {}); }
 
   void on_request(const std::string& node, const Peer& from, const Message& message) override;
@@ -67,6 +70,7 @@ class WireChecker final : public NetworkWatcher {
   std::set<AgentId> liars_;
   std::set<std::uint64_t> forged_;
   Journal* journal_ = nullptr;
+  std::size_t largest_frame_ = 0;
   std::map<std::pair<std::uint64_t, std::uint64_t>, Pending> pending_;  // by connection and id
   std::map<std::pair<std::size_t, std::uint64_t>, std::size_t> unanswered_;
   std::map<ObjectId, std::set<std::size_t>> prepared_;  // by root

@@ -19,7 +19,9 @@ class BackupOperation final : public Operation {
     scene.wire.backup_begins(agent.entry.id, run_->contents());
   }
   bool done() const override { return run_->done(); }
-  std::size_t excess_bytes() const override { return run_->excess_bytes(); }
+  std::size_t excess_bytes(std::size_t largest_frame) const override {
+    return run_->excess_bytes(largest_frame);
+  }
 
   void abandon() override { scene_.wire.backup_ends(agent()->entry.id); }
   void conclude() override {

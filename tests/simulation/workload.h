@@ -29,7 +29,7 @@ class Operation {
   ClusterAgent* agent() const { return agent_; }
   virtual bool done() const = 0;
   // Of its links; see Run.
-  virtual std::size_t excess_bytes() const { return 0; }
+  virtual std::size_t excess_bytes(std::size_t /*largest_frame*/) const { return 0; }
   // Once, when it is done.
   virtual void conclude() {}
   // Instead, when it is killed.

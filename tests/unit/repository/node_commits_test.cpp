@@ -69,6 +69,16 @@ TEST_F(NodeCommits, TheSameManifestAgainIsASuccessOnceTheFirstIsDurable) {
   EXPECT_EQ(listed(writer).size(), 1U);
 }
 
+TEST_F(NodeCommits, TheSameManifestAgainWaitsForWhatCameInBetween) {
+  const auto manifest = repository.manifest(repository.writer, root.id);
+  ASSERT_EQ(commit(writer, manifest), "ok");
+  put_tree(repository.writer, "perhaps what the manifest needs, come again");
+  const auto again = send(writer, commit_request(manifest));
+  EXPECT_FALSE(answered(again));
+  run();
+  EXPECT_TRUE(reply_to(again).commit().already());
+}
+
 TEST_F(NodeCommits, CommitsThatComeWhileASyncRunsShareTheNextOne) {
   std::vector<format::SignedManifest> chain{repository.manifest(repository.writer, root.id)};
   std::vector<std::uint64_t> ids{send(writer, commit_request(chain[0]))};

@@ -46,8 +46,11 @@ TEST_F(TargetFoldersEscape, LinkInThePathIsNeverFollowed) {
     ASSERT_TRUE(target->make_symlink("link", link_entry("../outside")));
     ASSERT_TRUE(target->make_symlink("absolute", link_entry(at("outside"))));
     ASSERT_TRUE(target->make_symlink("inside", link_entry(".")));
+    ASSERT_TRUE(target->make_directory("real"));
+    ASSERT_TRUE(target->make_directory("real/deeper"));
+    ASSERT_TRUE(target->make_symlink("above", link_entry("real")));
     ASSERT_TRUE(write(*target, "file", "x"));
-    for (const std::string link : {"link", "absolute", "inside", "link/deeper"}) {
+    for (const std::string link : {"link", "absolute", "inside", "link/deeper", "above/deeper"}) {
       EXPECT_FALSE(target->make_directory(link + "/x"));
       EXPECT_FALSE(write(*target, link + "/secret", "overwritten"));
       EXPECT_FALSE(target->make_symlink(link + "/x", link_entry("x")));
