@@ -215,6 +215,7 @@ void Closure::mark(const Losses& losses) {
   for (const ObjectId& id : losses.damaged) incomplete_.forget(id);
   damaged_ += losses.damaged.size();
   std::vector<ObjectIndex::Put> changed;
+  changed.reserve(losses.entries.size());
   for (const auto& [id, entry] : losses.entries) changed.push_back({id, entry});
   table_.mark(changed);
 }

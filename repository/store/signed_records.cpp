@@ -78,6 +78,7 @@ std::vector<const Bytes*> SignedRecords::charters() const {
   std::stable_sort(held.begin(), held.end(),
                    [](const auto* a, const auto* b) { return a->version > b->version; });
   std::vector<const Bytes*> records;
+  records.reserve(held.size());
   for (const HeldCharter* charter : held) records.push_back(&charter->record);
   return records;
 }

@@ -18,9 +18,9 @@
 #include "common/crypto/aead.h"
 #include "common/crypto/hash.h"
 
+namespace holdfast {
 namespace {
 
-using namespace holdfast;
 namespace fs = std::filesystem;
 
 constexpr std::size_t kBlock = 1 << 20;
@@ -73,9 +73,7 @@ class Worker {
   std::uint64_t nonce_ = 0;
 };
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   if (argc < 2) {
     std::fprintf(stderr, "usage: bare_limit TREE [ZSTD_LEVEL]\n");
     return 2;
@@ -107,3 +105,8 @@ int main(int argc, char** argv) {
               seconds.count(), level);
   return 0;
 }
+
+}  // namespace
+}  // namespace holdfast
+
+int main(int argc, char** argv) { return holdfast::run(argc, argv); }

@@ -116,7 +116,7 @@ void count_bytes(benchmark::State& state) {
   state.SetBytesProcessed(state.iterations() * kMessages * static_cast<std::int64_t>(kBody));
 }
 
-void TransportOverTcpWithCurve(benchmark::State& state) {
+void transport_over_tcp_with_curve(benchmark::State& state) {
   ZmqContext node_context, agent_context;
   LoopThread node_thread, agent_thread;
   SystemRandom random;
@@ -144,9 +144,9 @@ void TransportOverTcpWithCurve(benchmark::State& state) {
     authenticator.reset();
   });
 }
-BENCHMARK(TransportOverTcpWithCurve)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(transport_over_tcp_with_curve)->UseRealTime()->Unit(benchmark::kMillisecond);
 
-void TransportInProcess(benchmark::State& state) {
+void transport_in_process(benchmark::State& state) {
   InProcessNetwork network;
   LoopThread node_thread, agent_thread;
   Acknowledge handler;
@@ -163,9 +163,9 @@ void TransportInProcess(benchmark::State& state) {
   stream.hang_up();
   node_thread.run([&] { node.reset(); });
 }
-BENCHMARK(TransportInProcess)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(transport_in_process)->UseRealTime()->Unit(benchmark::kMillisecond);
 
-void BareSockets(benchmark::State& state, bool curve) {
+void bare_sockets(benchmark::State& state, bool curve) {
   ZmqContext push_context, pull_context;
   ZmqSocket pull = ZmqSocket::open(pull_context, ZMQ_PULL).value();
   ZmqSocket push = ZmqSocket::open(push_context, ZMQ_PUSH).value();
@@ -200,8 +200,8 @@ void BareSockets(benchmark::State& state, bool curve) {
   }
   count_bytes(state);
 }
-BENCHMARK_CAPTURE(BareSockets, Curve, true)->UseRealTime()->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(BareSockets, Plain, false)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(bare_sockets, Curve, true)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(bare_sockets, Plain, false)->UseRealTime()->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace holdfast

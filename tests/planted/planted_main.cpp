@@ -257,11 +257,7 @@ int check_soundness(std::pair<std::uint64_t, std::uint64_t> part, const Options&
   return part.first == 1 && run_tests("", filter) ? 1 : 0;
 }
 
-}  // namespace
-}  // namespace holdfast::testing
-
-int main(int argc, char** argv) {
-  using namespace holdfast::testing;
+int run(int argc, char** argv) {
   ::testing::InitGoogleTest(&argc, argv);
   const Options options = parse({argv + 1, argv + argc});
   if (options.list) {
@@ -274,3 +270,8 @@ int main(int argc, char** argv) {
   if (bug == nullptr) fail_usage(options.plant + ": there is no such bug; see --list");
   return run_bug(*bug, options);
 }
+
+}  // namespace
+}  // namespace holdfast::testing
+
+int main(int argc, char** argv) { return holdfast::testing::run(argc, argv); }

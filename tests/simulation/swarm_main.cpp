@@ -267,14 +267,15 @@ int shrink(std::uint64_t seed, const Options& options) {
   return 1;
 }
 
-}  // namespace
-}  // namespace holdfast::testing
-
-int main(int argc, char** argv) {
-  using namespace holdfast::testing;
+int run(int argc, char** argv) {
   std::signal(SIGABRT, on_abort);
   const Options options = parse({argv + 1, argv + argc});
   if (options.replay) return replay(*options.replay, options);
   if (options.shrink) return shrink(*options.shrink, options);
   return run_seeds(options);
 }
+
+}  // namespace
+}  // namespace holdfast::testing
+
+int main(int argc, char** argv) { return holdfast::testing::run(argc, argv); }
