@@ -325,14 +325,21 @@ std::unique_ptr<Operation> draw_new_agent(Scene& scene, FaultInjector&, Random& 
 
 // ---- what an operator does on a node itself
 
+// Until the node runs again, or for `most`: a fault may take it down in the moment it is up.
 class WaitOperation final : public Operation {
  public:
-  WaitOperation(Scene& scene, std::size_t node) : Operation(nullptr), scene_(scene), node_(node) {}
-  bool done() const override { return scene_.cluster.nodes[node_]->running(); }
+  WaitOperation(Scene& scene, std::size_t node, Duration most)
+      : Operation(nullptr), scene_(scene), node_(node) {
+    timer_ = scene.cluster.loop.after(most, [this] { over_ = true; });
+  }
+  ~WaitOperation() override { scene_.cluster.loop.cancel(timer_); }
+  bool done() const override { return over_ || scene_.cluster.nodes[node_]->running(); }
 
  private:
   Scene& scene_;
   std::size_t node_;
+  TimerId timer_;
+  bool over_ = false;
 };
 
 // As `holdfast-node reindex`, which is run while the node is down.
@@ -341,8 +348,9 @@ std::unique_ptr<Operation> draw_reindex(Scene& scene, FaultInjector& faults, Ran
   if (!scene.cluster.nodes[i]->running()) return nullptr;
   scene.cluster.nodes[i]->kill();
   scene.cluster.nodes[i]->lose_index();
-  faults.restart_later(i, std::chrono::minutes(10));
-  return std::make_unique<WaitOperation>(scene, i);
+  constexpr Duration kMost = std::chrono::minutes(10);
+  faults.restart_later(i, kMost);
+  return std::make_unique<WaitOperation>(scene, i, kMost);
 }
 
 // ---- lies
