@@ -162,6 +162,10 @@ Status DataFolder::create(FileSystem& files, const std::string& path,
     const Status written = write_file_atomically(files, key_path(path), as_bytes(text));
     crypto::wipe({reinterpret_cast<Byte*>(text.data()), text.size()});
     HOLDFAST_TRY(written);
+  } else {
+    // Who made it may have been killed before its name was durable, and a folder with a
+    // configuration and no key is nobody's.
+    HOLDFAST_TRY(files.sync_directory(path));
   }
   return write_file_atomically(files, configuration_path(path), as_bytes(encode(configuration)));
 }
