@@ -80,7 +80,10 @@ TEST_F(InProcessNetworkTest, AQueueThatIsFullDropsInsteadOfGrowing) {
   node_thread_.run([&] {
     // The node's loop stands still here; only kQueue messages fit.
     for (int i = 0; i < 10'000; ++i) caller->send("flood");
+    agent_thread_.run([] {});  // until all were sent
   });
+  ASSERT_TRUE(
+      handler_.heard.wait([](const Heard& heard) { return heard.count("flood") >= kQueue; }));
   ASSERT_TRUE(caller->connect("after"));
   EXPECT_EQ(handler_.heard.get().count("flood"), kQueue);
 }

@@ -327,18 +327,19 @@ TEST_F(ZmqDefence, AHandshakeThatStopsHalfwayIsEnded) {
 
 TEST_F(ZmqDefence, AHandshakeCommandWithoutEndIsCutOff) {
   ListenerOptions options = strict();
-  options.message.body_bytes = 80 * kMiB;  // libzmq would buffer this much before it looks
+  options.message.body_bytes = 1100 * kMiB;  // libzmq would buffer this much before it looks
   options.handshake = std::chrono::seconds(60);
   start(options);
   const Descriptor fd = connect_raw(node_->port());
   ASSERT_TRUE(fd);
   ASSERT_TRUE(send_raw(fd, zmtp_greeting()));
-  Bytes header{0x06, 0, 0, 0, 0, 0x04, 0, 0, 0};  // a command of 64 MiB
+  // A command of a GiB: nobody sends that before the guard has looked.
+  Bytes header{0x06, 0, 0, 0, 0, 0x40, 0, 0, 0};
   send_raw(fd, header);
   const Bytes filling(kMiB);
   int sent = 0;
-  while (sent < 64 && send_raw(fd, filling)) ++sent;
-  EXPECT_LT(sent, 64);
+  while (sent < 1024 && send_raw(fd, filling)) ++sent;
+  EXPECT_LT(sent, 1024);
   expect_honest_service();
 }
 
