@@ -5,7 +5,8 @@
 //   - a created, renamed or removed name survives only after sync_directory() of its folder;
 //   - after a failed sync_data() the bytes written since the last good one may be gone, and calling
 //     it again on the same descriptor proves nothing (fsyncgate): the caller must rewrite
-//     elsewhere;
+//     elsewhere. A process that opens the file later sees those bytes all the same, until it drops
+//     them by forget_cached();
 //   - rename() replaces atomically.
 //
 // Paths are bytes with '/' between components. All calls are thread-safe on different files; one
@@ -31,6 +32,10 @@ class File {
   // written.
   virtual Status write_at(std::uint64_t offset, std::vector<ByteView> parts) = 0;
   virtual Status sync_data() = 0;
+  // Drops what the system keeps of the file in memory and need not write any more. Behind a good
+  // sync_data(), with no write between, reads then give what the device holds, even where an
+  // earlier sync lost bytes that were seen until now.
+  virtual Status forget_cached() = 0;
   virtual Status truncate(std::uint64_t size) = 0;
   virtual Result<std::uint64_t> size() = 0;
   // Tells the system that writing this range back to the device may start. Promises nothing.

@@ -75,6 +75,16 @@ Status PosixFile::sync_data() {
   return {};
 }
 
+Status PosixFile::forget_cached() {
+  // Of the whole file. It passes over pages that are dirty, which sync_data() cared for, or mapped,
+  // which none of ours ever is.
+  if (const int failed = ::posix_fadvise(descriptor_.get(), 0, 0, POSIX_FADV_DONTNEED)) {
+    errno = failed;
+    return system_error("fadvise", path_);
+  }
+  return {};
+}
+
 Status PosixFile::truncate(std::uint64_t size) {
   HOLDFAST_TRY(check_offset(size, 0, path_));
   if (retry_interrupted([&] { return ::ftruncate(descriptor_.get(), static_cast<off_t>(size)); }))

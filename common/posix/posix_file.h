@@ -17,6 +17,7 @@ class PosixFile final : public File {
   Result<std::size_t> read_at(std::uint64_t offset, MutableByteView out) override;
   Status write_at(std::uint64_t offset, std::vector<ByteView> parts) override;
   Status sync_data() override;
+  Status forget_cached() override;
   Status truncate(std::uint64_t size) override;
   Result<std::uint64_t> size() override;
   void start_writeback(std::uint64_t offset, std::uint64_t length) override;

@@ -1,6 +1,8 @@
 // What lies behind the checkpoint may or may not have been durable when the machine stopped. So a
 // segment is synced before what it holds goes to the index: after a mere restart of the process,
-// its bytes may be in the page cache alone.
+// its bytes may be in the page cache alone. And it is read from the device, not from the page
+// cache: a sync may have failed before the process ended, of which this one is not told, and what
+// was lost then is still seen.
 //
 // Invalid bytes with a valid record behind them in the segment are damage. Invalid bytes at its end
 // are what a crash leaves; they were never acknowledged and are cut off, so that they are not taken
@@ -146,15 +148,17 @@ Result<bool> Recovery::check_header(File& file, std::uint32_t segment) {
 Status Recovery::replay(std::uint32_t segment, std::uint64_t from, std::uint64_t end,
                         bool may_cut) {
   HOLDFAST_ASSIGN(auto file, parts_.segments.read(segment));
-  bool header_is_valid = true;
-  if (from <= kSegmentHeaderSize) {
-    HOLDFAST_ASSIGN(header_is_valid, check_header(*file, segment));
-  }
   parts_.lengths[segment] = std::min(from, end);
   if (from > kSegmentHeaderSize && from == end) return {};
   if (!HOLDFAST_PLANTED("index what may be in the page cache alone"))
     HOLDFAST_TRY(file->sync_data());
+  if (!HOLDFAST_PLANTED("index what a failed sync left in the page cache"))
+    HOLDFAST_TRY(file->forget_cached());
   HOLDFAST_TRY(parts_.segments.sync_folder());
+  bool header_is_valid = true;
+  if (from <= kSegmentHeaderSize) {
+    HOLDFAST_ASSIGN(header_is_valid, check_header(*file, segment));
+  }
 
   std::uint64_t valid_end = header_is_valid ? from : 0;
   std::uint64_t doubtful = 0;  // stretches since the last valid record

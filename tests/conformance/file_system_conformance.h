@@ -116,13 +116,18 @@ TYPED_TEST_P(FileSystemConformance, TruncateCutsAndExtendsWithZeros) {
   EXPECT_EQ(this->content("f"), std::string("ab\0\0", 4));
 }
 
-TYPED_TEST_P(FileSystemConformance, SyncAndWritebackKeepTheContent) {
+TYPED_TEST_P(FileSystemConformance, SyncingWritingBackAndForgettingKeepTheContent) {
   auto file = this->create("f", "abc");
   file->start_writeback(0, 3);
   file->start_writeback(0, 0);
   file->start_writeback(100, 1000);
   EXPECT_TRUE(file->sync_data());
+  EXPECT_TRUE(file->forget_cached());
   EXPECT_EQ(this->content("f"), "abc");
+  // Of what is not on the device yet nothing is lost.
+  ASSERT_TRUE(file->write_at(2, {as_bytes("d")}));
+  EXPECT_TRUE(file->forget_cached());
+  EXPECT_EQ(this->content("f"), "abd");
 }
 
 TYPED_TEST_P(FileSystemConformance, OffsetsBeyondAnyFileAreRefused) {
@@ -302,8 +307,9 @@ TYPED_TEST_P(FileSystemConformance, MakeDirectoriesMakesEachMissingOne) {
 REGISTER_TYPED_TEST_SUITE_P(
     FileSystemConformance, WrittenBytesAreReadBackAtTheirOffset, ReadsAreShortOnlyAtTheEnd,
     PartsAreWrittenOneBehindTheOther, ManyPartsAreWrittenWhole, WritingBeyondTheEndFillsWithZeros,
-    TruncateCutsAndExtendsWithZeros, SyncAndWritebackKeepTheContent, OffsetsBeyondAnyFileAreRefused,
-    OpeningWhatIsNotThereIsNotFound, CreateNewNeverOpensAnExistingFile, AFolderIsNotOpenedAsAFile,
+    TruncateCutsAndExtendsWithZeros, SyncingWritingBackAndForgettingKeepTheContent,
+    OffsetsBeyondAnyFileAreRefused, OpeningWhatIsNotThereIsNotFound,
+    CreateNewNeverOpensAnExistingFile, AFolderIsNotOpenedAsAFile,
     AFileOpenedForReadingCannotBeWritten, SeveralHandlesSeeOneFile, AnOpenFileOutlivesItsName,
     RenameReplacesWhatIsThere, RenameOfNothingIsNotFoundAndKeepsTheTarget,
     AFolderIsRenamedWithWhatItHolds, RemoveTakesFilesAndEmptyFoldersOnly,

@@ -113,6 +113,10 @@ class SparedFiles final : public FileSystem {
       const SparedAllocations spared;
       return file_->sync_data();
     }
+    Status forget_cached() override {
+      const SparedAllocations spared;
+      return file_->forget_cached();
+    }
     Status truncate(std::uint64_t size) override {
       const SparedAllocations spared;
       return file_->truncate(size);

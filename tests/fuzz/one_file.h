@@ -56,6 +56,7 @@ class OneFile final : public FileSystem {
       return {};
     }
     Status sync_data() override { return {}; }
+    Status forget_cached() override { return {}; }
     Status truncate(std::uint64_t size) override {
       content_.resize(size);
       return {};

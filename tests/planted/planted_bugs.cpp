@@ -51,6 +51,7 @@ constexpr auto kBugs = std::to_array<PlantedBug>({
     {"forget what lies behind the checkpoint"},
     {"trust an index of other segments", "StoreRecovery.AnIndex*"},
     {"index what may be in the page cache alone", "StoreCrashPoints.Opening*"},
+    {"index what a failed sync left in the page cache", "StoreCrashPoints.AFailedSync*"},
     {"take what lies behind a gap for a torn tail"},
     {"take a failed append for a good one", "StoreErrors.NothingIsPromised*"},
     {"leave what a failed sync gives up", "StoreErrors.NothingIsLost*"},

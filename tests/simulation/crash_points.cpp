@@ -51,7 +51,6 @@ class Exploration {
  private:
   // False if the work has no such call.
   bool run_to(std::uint64_t call, std::size_t point, Loss loss, unsigned harm) {
-    if (loss == Loss::kProcessKilled && !options_.kills) return true;
     SCOPED_TRACE(described("stopped", call, point, loss) + ", harm " + std::to_string(harm));
     std::unique_ptr<CrashSubject> subject = make_();
     subject->disk().stop_at(call, kPoints[point], random_);

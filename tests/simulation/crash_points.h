@@ -78,8 +78,6 @@ std::string describe(const CrashFigures& figures);
 struct CrashOptions {
   unsigned subsets = 3;  // drawn for each call: what a crash keeps of what was not synced
   unsigned sorts_of_harm = 1;
-  // Whether the process alone may be killed in the work, and the next one see all that it wrote.
-  bool kills = true;
 };
 
 // Stops at the first run that fails a test's expectation, having said how to come there.

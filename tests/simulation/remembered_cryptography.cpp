@@ -11,10 +11,10 @@
 
 namespace holdfast::crypto {
 
-bool real_verify(const VerifyKey& key, ByteView message, ByteView signature) asm(
-    "__real_" HOLDFAST_CRYPTO_VERIFY);
-bool wrapped_verify(const VerifyKey& key, ByteView message, ByteView signature) asm(
-    "__wrap_" HOLDFAST_CRYPTO_VERIFY);
+bool real_verify(const VerifyKey& key, ByteView message,
+                 ByteView signature) asm("__real_" HOLDFAST_CRYPTO_VERIFY);
+bool wrapped_verify(const VerifyKey& key, ByteView message,
+                    ByteView signature) asm("__wrap_" HOLDFAST_CRYPTO_VERIFY);
 Result<SecretKey> real_agree(const SecretKey& scalar,
                              const PublicKey& other) asm("__real_" HOLDFAST_CRYPTO_AGREE);
 Result<SecretKey> wrapped_agree(const SecretKey& scalar,

@@ -121,6 +121,12 @@ class SimFile final : public File {
     return files_.end_call();
   }
 
+  Status forget_cached() override {
+    HOLDFAST_TRY(begin(SimFileSystem::Change::kNone, "forget"));
+    node_->forget_cached();
+    return {};
+  }
+
   Status truncate(std::uint64_t size) override {
     HOLDFAST_TRY(begin(SimFileSystem::Change::kMutating, "truncate"));
     HOLDFAST_TRY(check_offset(size, 0, path_));

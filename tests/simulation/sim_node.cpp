@@ -72,6 +72,16 @@ void SimNode::forget_dirty() {
   size_is_dirty = false;
 }
 
+void SimNode::forget_cached() {
+  for (std::uint64_t begin = 0; begin < seen.size(); begin += kPageSize) {
+    if (dirty.contains(begin / kPageSize)) continue;
+    const std::uint64_t end = std::min<std::uint64_t>(begin + kPageSize, seen.size());
+    const std::uint64_t held = std::clamp<std::uint64_t>(stored.size(), begin, end);
+    copy_range(stored, seen, begin, held);
+    std::fill(seen.begin() + at(held), seen.begin() + at(end), Byte{0});
+  }
+}
+
 void SimNode::change_names(NameChange change) {
   apply_change(names, change);
   changes.push_back(std::move(change));

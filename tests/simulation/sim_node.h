@@ -41,6 +41,8 @@ struct SimNode {
   void sync_data();
   // A failed sync: what was written stays seen, and no later sync writes it.
   void forget_dirty();
+  // What is seen and not dirty is what the device has, with zeros where it is shorter.
+  void forget_cached();
   void change_names(NameChange change);
   void sync_names();
   // What the device holds, as a tree of its own.

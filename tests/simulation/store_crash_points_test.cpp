@@ -127,10 +127,10 @@ class StoreCrashPoints : public ::testing::Test {
   // How many distinct states each test reaches at least; together more than 10,000, so that what is
   // covered cannot shrink unseen.
   void explore(const std::function<std::unique_ptr<simulation::CrashSubject>()>& make,
-               std::uint64_t least, bool kills = true) {
+               std::uint64_t least) {
     SimRandom random(seed());
-    const CrashFigures figures = explore_crashes(
-        make, random, {.sorts_of_harm = StoreUnderCrashes::kSortsOfHarm, .kills = kills});
+    const CrashFigures figures =
+        explore_crashes(make, random, {.sorts_of_harm = StoreUnderCrashes::kSortsOfHarm});
     if (HasFailure()) return;
     std::printf("%s\n", describe(figures).c_str());
     RecordProperty("distinct_states", std::to_string(figures.states));
@@ -159,10 +159,10 @@ TEST_F(StoreCrashPoints, ReindexingSurvivesAllOfThem) {
   explore([&] { return std::make_unique<ReindexedStore>(snapshots_); }, 10'000);
 }
 
-// Of the machine. A process that is killed between a failed sync and the cut leaves bytes that the
-// kernel shows, calls written and has not written: docs/architecture.md names this as not covered.
+// A process that is killed between a failed sync and the cut leaves bytes that the kernel shows,
+// calls written and has not written.
 TEST_F(StoreCrashPoints, AFailedSyncAndAFreshSegmentSurviveAllOfThem) {
-  explore([&] { return std::make_unique<StoreWithAFailedSync>(snapshots_); }, 4'000, false);
+  explore([&] { return std::make_unique<StoreWithAFailedSync>(snapshots_); }, 4'000);
 }
 
 class StoreErrors : public ::testing::Test {

@@ -196,6 +196,7 @@ class TestFiles final : public FileSystem {
       if (files_.syncs_fail) return Error(Code::kIo, path_ + ": fdatasync: Input/output error");
       return file_->sync_data();
     }
+    Status forget_cached() override { return file_->forget_cached(); }
     Status truncate(std::uint64_t size) override { return file_->truncate(size); }
     Result<std::uint64_t> size() override { return file_->size(); }
     void start_writeback(std::uint64_t offset, std::uint64_t length) override {

@@ -1,11 +1,15 @@
 #include "common/posix/posix_file_system.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/posix/descriptor.h"
 #include "tests/conformance/file_system_conformance.h"
 #include "tests/unit/common/posix/temporary_folder.h"
 
@@ -55,6 +59,30 @@ TEST_F(PosixFileSystemTest, SymbolicLinksAreReadThroughButNeverWrittenThrough) {
 TEST_F(PosixFileSystemTest, AFifoIsRefusedWithoutWaitingForItsOtherEnd) {
   ASSERT_EQ(::mkfifo(path("fifo").c_str(), 0600), 0);
   EXPECT_EQ(code_of(files_.open(path("fifo"), OpenMode::kRead)), Code::kInvalidArgument);
+}
+
+// A read that may not wait for the device tells what is in the page cache.
+TEST_F(PosixFileSystemTest, WhatIsForgottenIsReadFromTheDevice) {
+  TemporaryFolder on_a_disk("/var/tmp");
+  const std::string path = on_a_disk.path() + "/f";
+  auto file = files_.open(path, OpenMode::kCreateNew);
+  ASSERT_TRUE(file) << file.error().message();
+  const Bytes content(1 << 20, Byte{7});
+  ASSERT_TRUE((*file)->write_at(0, {content}));
+  ASSERT_TRUE((*file)->sync_data());
+  const Descriptor look(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  Bytes out(4096);
+  const iovec vector{out.data(), out.size()};
+  const auto is_cached = [&] { return ::preadv2(look.get(), &vector, 1, 0, RWF_NOWAIT) > 0; };
+  struct statfs kind {};
+  ASSERT_EQ(::fstatfs(look.get(), &kind), 0);
+  if (kind.f_type == TMPFS_MAGIC) GTEST_SKIP() << "/var/tmp has no device behind its memory";
+  ASSERT_TRUE(is_cached());
+  ASSERT_TRUE((*file)->forget_cached());
+  EXPECT_FALSE(is_cached());
+  EXPECT_EQ((*file)->read_at(0, out).value(), out.size());
+  EXPECT_EQ(out, Bytes(4096, Byte{7}));
+  EXPECT_TRUE(is_cached());
 }
 
 TEST_F(PosixFileSystemTest, DescriptorsAreClosedOnExec) {

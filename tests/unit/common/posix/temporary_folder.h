@@ -12,9 +12,9 @@ namespace holdfast {
 
 class TemporaryFolder {
  public:
-  TemporaryFolder() {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "holdfast-test-XXXXXX").string();
+  explicit TemporaryFolder(
+      const std::filesystem::path& parent = std::filesystem::temp_directory_path()) {
+    std::string pattern = (parent / "holdfast-test-XXXXXX").string();
     check(::mkdtemp(pattern.data()) != nullptr, "mkdtemp failed");
     path_ = pattern;
   }
