@@ -72,6 +72,10 @@ class SparedFiles final : public FileSystem {
     const SparedAllocations spared;
     return files_.rename(from, to);
   }
+  Status rename_new(const std::string& from, const std::string& to) override {
+    const SparedAllocations spared;
+    return files_.rename_new(from, to);
+  }
   Status remove(const std::string& path) override {
     const SparedAllocations spared;
     return files_.remove(path);

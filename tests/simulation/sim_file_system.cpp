@@ -268,7 +268,7 @@ Status SimFileSystem::make_directory(const std::string& path) {
   return end_call();
 }
 
-Status SimFileSystem::rename(const std::string& from, const std::string& to) {
+Status SimFileSystem::rename(const std::string& from, const std::string& to, bool replaces) {
   HOLDFAST_TRY(begin_call(Change::kMutating, "rename " + from));
   const auto stop = stop_now();
   if (!components(to)) return error(Code::kInvalidArgument, to, "not a path");
@@ -277,6 +277,7 @@ Status SimFileSystem::rename(const std::string& from, const std::string& to) {
   HOLDFAST_ASSIGN(const auto target, find_folder(parent_path(to)));
   const auto replaced = find(to);
   if (!replaced && replaced.error().code() != Code::kNotFound) return replaced.error();
+  if (replaced && !replaces) return error(Code::kAlreadyExists, to, "File exists");
   if (replaced && *replaced == node) return end_call();
   if (node->is_folder && lies_below(to, from))
     return error(Code::kInvalidArgument, from, "it would lie in itself");
