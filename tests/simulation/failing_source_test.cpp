@@ -11,9 +11,9 @@ using ::testing::HasSubstr;
 
 class FailingSource : public ErrorAtEveryCall {
  protected:
-  void begin_with_large_file() {
+  void begin_with_all_sorts(std::size_t largest) {
     begin(1, 1);
-    Bytes large((1 << 20) + 5'000);  // read in pieces of its own
+    Bytes large(largest);
     cluster_->random.fill(large);
     cluster_->source.put("srv/largest", std::move(large));
     cluster_->source.put("srv/folder/empty", {});
@@ -36,12 +36,11 @@ class FailingSource : public ErrorAtEveryCall {
       EXPECT_EQ(found->second, content) << "silently another: " << path;
     }
   }
-  // Runs it for each call; the greatest number of problems that one failure made.
-  void explore(Code code, bool for_good, std::uint64_t least) {
+  void explore(std::size_t largest, Code code, bool for_good) {
     for (std::uint64_t call = 1;; ++call) {
       SCOPED_TRACE("call " + std::to_string(call) + " failed with " + std::string(name(code)) +
                    (for_good ? " for good" : " once"));
-      begin_with_large_file();
+      begin_with_all_sorts(largest);
       SourceFaults& faults = cluster_->source.faults();
       const std::uint64_t before = faults.calls();
       faults.fail_call(call, code, for_good);
@@ -63,19 +62,26 @@ class FailingSource : public ErrorAtEveryCall {
       expect_kept(1);
       if (HasFailure()) return;
       if (!reached) {
-        EXPECT_GT(call, least);
+        EXPECT_GT(call, 30U);
         return;
       }
     }
   }
 };
 
-TEST_F(FailingSource, FailureOnceCostsOneEntryWhichIsNamed) { explore(Code::kIo, false, 30); }
+constexpr std::size_t kInPieces = (std::size_t{1} << 20) + 5'000;  // of its own, not with others
+constexpr std::size_t kWithOthers = 5'000;
 
-TEST_F(FailingSource, EntryThatVanishesOnceIsNamed) { explore(Code::kNotFound, false, 30); }
+TEST_F(FailingSource, FailureOnceCostsOneEntryWhichIsNamed) {
+  explore(kInPieces, Code::kIo, false);
+}
+
+TEST_F(FailingSource, EntryThatVanishesOnceIsNamed) {
+  explore(kWithOthers, Code::kNotFound, false);
+}
 
 TEST_F(FailingSource, FailureForGoodLeavesOutNothingThatIsNotNamed) {
-  explore(Code::kIo, true, 30);
+  explore(kWithOthers, Code::kIo, true);
 }
 
 }  // namespace

@@ -11,6 +11,13 @@ using ::testing::HasSubstr;
 
 class FailingVerify : public ErrorAtEveryCall {
  protected:
+  void begin_with_some_segments() {
+    begin(2, 2);
+    Bytes content(300'000);
+    cluster_->random.fill(content);
+    cluster_->source.put("srv/largest", std::move(content));
+    back_up_well(2);
+  }
   agent::VerifyResult verify(bool read_data) {
     ClusterAgent& owner = *cluster_->agents.front();
     const VerifyRun run(cluster_->ports(owner), cluster_->dialer(owner), cluster_->charter(),
@@ -18,19 +25,22 @@ class FailingVerify : public ErrorAtEveryCall {
     check(cluster_->finish(run), "a verification ends");
     return run.result();
   }
-  std::uint64_t calls_of_verify(bool read_data) {
-    begin(2, 2);
+  std::uint64_t calls_of(const std::function<void()>& act) {
     const std::uint64_t before = cluster_->nodes[0]->disk().calls();
-    EXPECT_TRUE(verify(read_data).is_clean());
+    act();
     return cluster_->nodes[0]->disk().calls() - before;
   }
   // How many calls were made to fail.
   std::uint64_t explore(bool read_data) {
-    const std::uint64_t usual = calls_of_verify(read_data);
+    begin_with_some_segments();
+    // A node that greets says how much room it has, which no verdict rests on.
+    const std::uint64_t greeting =
+        calls_of([&] { EXPECT_TRUE(cluster_->holds(0, kept_[0].manifest.id)); });
+    const std::uint64_t usual = calls_of([&] { EXPECT_TRUE(verify(read_data).is_clean()); });
     std::uint64_t failed = 0;
     each_call(
         [&](std::uint64_t call, Code code, bool for_good) {
-          begin(2, 2);
+          begin_with_some_segments();
           SimFileSystem& disk = cluster_->nodes[0]->disk();
           const std::uint64_t before = disk.calls();
           disk.fail_call(call, code, for_good);
@@ -40,7 +50,7 @@ class FailingVerify : public ErrorAtEveryCall {
           const bool reached = made >= call;
           failed += reached ? 1 : 0;
           expect_told(result, reached && for_good);
-          if (reached && result.is_clean()) {
+          if (reached && call > greeting && result.is_clean()) {
             EXPECT_GT(made, usual) << "clean, and what failed was not read again";
           }
           EXPECT_TRUE(result.nodes[1].is_clean()) << "the other node is as it was";
@@ -70,13 +80,13 @@ class FailingVerify : public ErrorAtEveryCall {
 TEST_F(FailingVerify, CallsNothingCleanOfWhichTheDataCouldNotBeRead) {
   const std::uint64_t failed = explore(true);
   std::printf("%llu calls failed\n", static_cast<unsigned long long>(failed));
-  EXPECT_GT(failed, 40U);
+  EXPECT_GT(failed, 20U);
 }
 
 TEST_F(FailingVerify, CallsNothingCleanThatASpotCheckCouldNotSee) {
   const std::uint64_t failed = explore(false);
   std::printf("%llu calls failed\n", static_cast<unsigned long long>(failed));
-  EXPECT_GT(failed, 10U);
+  EXPECT_GT(failed, 20U);
 }
 
 }  // namespace
