@@ -12,6 +12,7 @@ namespace holdfast::simulation {
 namespace {
 
 constexpr std::uint64_t kUnlimited = std::uint64_t{1} << 50;
+constexpr std::size_t kLongestName = 255;  // NAME_MAX of ext4, xfs and btrfs
 constexpr std::uint64_t kLargestOffset = std::numeric_limits<std::int64_t>::max();
 
 Error error(Code code, const std::string& what, std::string_view why) {
@@ -29,6 +30,7 @@ std::optional<std::vector<std::string>> components(const std::string& path) {
   for (std::size_t begin = 0; begin <= path.size();) {
     const std::size_t end = std::min(path.find('/', begin), path.size());
     std::string part = path.substr(begin, end - begin);
+    if (part.size() > kLongestName) return std::nullopt;
     if (!part.empty() && part != ".") parts.push_back(std::move(part));
     begin = end + 1;
   }
