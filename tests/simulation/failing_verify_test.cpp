@@ -89,5 +89,27 @@ TEST_F(FailingVerify, CallsNothingCleanThatASpotCheckCouldNotSee) {
   EXPECT_GT(failed, 20U);
 }
 
+TEST_F(FailingVerify, CallsNoDiskCleanThatHasABadSector) {
+  begin_with_some_segments();
+  ClusterNode& node = *cluster_->nodes[0];
+  const auto whole = node.image();
+  std::size_t sectors = 0;
+  for (const std::string& segment : node.segments(cluster_->repository)) {
+    const std::uint64_t size = node.disk().size_of(segment);
+    for (std::uint64_t at = 0; at < size; at += 7'001, ++sectors) {
+      SCOPED_TRACE(segment + " at " + std::to_string(at) + " of " + std::to_string(size));
+      node.disk().break_byte(segment, at);
+      const agent::VerifyResult result = verify(true);
+      EXPECT_FALSE(result.nodes[0].is_clean()) << "false clean";
+      EXPECT_TRUE(result.nodes[1].is_clean()) << "the other node is as it was";
+      node.crash(simulation::CrashKeeps::kEverything);
+      node.restore(whole, true);
+      node.start();
+      if (HasFailure()) return;
+    }
+  }
+  EXPECT_GT(sectors, 30U);
+}
+
 }  // namespace
 }  // namespace holdfast::testing
