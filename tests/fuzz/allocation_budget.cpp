@@ -29,7 +29,10 @@ AllocationBudget::~AllocationBudget() {
 
 #ifdef HOLDFAST_SANITIZED
 
-#include <sanitizer/allocator_interface.h>
+// Of <sanitizer/allocator_interface.h>, which clang brings and g++ does not, though both have it in
+// their runtimes.
+extern "C" int __sanitizer_install_malloc_and_free_hooks(  // NOLINT(bugprone-reserved-identifier)
+    void (*allocated)(const volatile void*, std::size_t), void (*freed)(const volatile void*));
 
 namespace holdfast::fuzz {
 namespace {
