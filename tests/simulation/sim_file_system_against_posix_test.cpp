@@ -47,9 +47,9 @@ enum class Call {
   kCount
 };
 constexpr std::array<std::string_view, static_cast<std::size_t>(Call::kCount)> kCallNames{
-    "open",  "close",  "read",   "write",       "truncate", "size",   "sync",
-    "mkdir", "rename", "rename new", "remove", "fsync",       "list",     "exists", "statfs",
-    "lock",  "unlock", "cat",    "write whole", "mkdir -p"};
+    "open",   "close",  "read",       "write",  "truncate",    "size",    "sync",
+    "mkdir",  "rename", "rename new", "remove", "fsync",       "list",    "exists",
+    "statfs", "lock",   "unlock",     "cat",    "write whole", "mkdir -p"};
 
 struct Operation {
   std::size_t call = 0;
