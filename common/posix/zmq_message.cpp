@@ -15,7 +15,7 @@ struct Held {
   explicit Held(SharedBytes held) : bytes(std::move(held)) {
     handed_over.store(true, std::memory_order_release);
   }
-  SharedBytes bytes;
+  const SharedBytes bytes;
   std::atomic<bool> handed_over = false;
 };
 
@@ -33,9 +33,10 @@ ZmqMessage::ZmqMessage(SharedBytes bytes) {
     if (!bytes.empty()) std::memcpy(::zmq_msg_data(&message_), bytes.data(), bytes.size());
     return;
   }
+  const ByteView view = bytes;
   auto held = std::make_unique<Held>(std::move(bytes));
-  auto* data = const_cast<Byte*>(held->bytes.data());  // libzmq reads only
-  check(::zmq_msg_init_data(&message_, data, held->bytes.size(), let_go, held.get()) == 0,
+  auto* data = const_cast<Byte*>(view.data());  // libzmq reads only
+  check(::zmq_msg_init_data(&message_, data, view.size(), let_go, held.get()) == 0,
         "no memory for a message");
   held.release();
 }

@@ -26,7 +26,7 @@ class Disk:
         self.image, self.folder = pathlib.Path(f"{kind}.image"), pathlib.Path(kind).resolve()
         self.folder.mkdir()
         with open(self.image, "wb") as image:
-            image.truncate(400 << 20)
+            image.truncate(640 << 20)  # three rounds of what backups that failed leave, too
         system(*KINDS[kind], self.image)
         if system("mount", "-o", "loop", self.image, self.folder, check=False).returncode != 0:
             skip(f"no loop device with {kind} can be mounted here")
