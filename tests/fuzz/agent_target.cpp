@@ -2,14 +2,15 @@
 //   0 fetch all objects   1 list snapshots   2 verify   3 back up   4 restore
 // the next one who else is there, by bits:
 //   1 an honest node   2 a backup needs both nodes   4 the agent has no catalog of the snapshot
-// and the rest says, for each request that reaches the liar, what becomes of its answer:
-//   lie := how u8 (LieKind), length u16, that many bytes
-// Behind the last it is silent.
+// and the rest says, for each request that reaches the liar, what becomes of its answer: a message
+// of Protocol Buffers, so that a fuzzer that knows these changes one lie and leaves the others as
+// they are. Each field is a lie, the number its LieKind plus one. Behind the last it is silent.
 //
 // Whatever it says, what the agent is doing ends, in memory that the lies pay for; what it hands
 // out is what was once stored; and an honest node beside suffices to come by everything, is never
 // blamed, and has what it is said to have.
 #include <algorithm>
+#include <cstdio>
 
 #include "tests/fuzz/allocation_budget.h"
 #include "tests/fuzz/fuzzed_agent.h"
@@ -55,6 +56,7 @@ class FetchRun final : public testing::Run {
     for (const auto& [id, reason] : missing_) {
       check(!came_.contains(id), "an object that came and is missing");
       check_error(reason, {Code::kUnavailable, Code::kNotFound, Code::kCorrupt});
+      if (company.honest) std::fprintf(stderr, "%s\n", reason.message().c_str());
     }
     check(!company.honest || missing_.empty(), "missing, though an honest node has it");
   }

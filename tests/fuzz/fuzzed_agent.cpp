@@ -39,7 +39,8 @@ void write_file(FileSystem& disk, const std::string& path, const Bytes& content)
 std::map<ObjectId, Bytes> objects_of(const FuzzedSnapshot& snapshot, FileSystem& disk) {
   std::map<ObjectId, Bytes> objects;
   for (const auto& [path, content] : snapshot.source.contents())
-    objects.emplace(snapshot.keys.identify(format::FrameRole::kData, {{}, content}), content);
+    if (!content.empty())
+      objects.emplace(snapshot.keys.identify(format::FrameRole::kData, {{}, content}), content);
   auto catalog = *agent::CatalogFileReader::open(disk, kCatalog);
   for (auto list = *catalog.next(); list; list = *catalog.next())
     objects.emplace(list->id, list->payload);
@@ -111,7 +112,8 @@ FuzzedSnapshot::FuzzedSnapshot() {
   const format::SignedCharter record = format::sign_charter(charter, as_bytes("a vault"), admin);
   charter = record.charter;
   writer = std::make_unique<agent::WriterKeys>(agent::WriterKeys{
-      keys.id, keys.public_key, crypto::SigningKey(keys.agent.seed().clone()), keys.group_key.clone(),
+      keys.id, keys.public_key, crypto::SigningKey(keys.agent.seed().clone()),
+      keys.group_key.clone(),
       *content::Chunker::create(crypto::SecretKey::generate(keys.random), charter.chunking), 1});
   reader = std::make_shared<agent::ReaderKeys>(
       agent::ReaderKeys{keys.id, keys.private_key.clone(), keys.group_key.clone()});
@@ -224,13 +226,10 @@ std::vector<FuzzedNode::Reply> AgentAmongLiars::truth(FuzzedNode& node, const Me
 }
 
 std::optional<AgentAmongLiars::Lie> AgentAmongLiars::next_lie() {
-  if (always_true_) return Lie{0, {}};
-  if (script_.size() < 3) return std::nullopt;
-  const std::size_t length =
-      std::min<std::size_t>(load_le<std::uint16_t>(script_.data() + 1), script_.size() - 3);
-  const Lie lie{script_[0], script_.subspan(3, length)};
-  script_ = script_.subspan(3 + length);
-  return lie;
+  if (always_true_) return Lie{kTruth, {}};
+  const auto field = script_.next();
+  if (!field) return std::nullopt;
+  return Lie{static_cast<Byte>((field->number - 1) % kLies), field->content};
 }
 
 std::vector<AgentAmongLiars::Answer> AgentAmongLiars::answers_of_liar(const Message& message) {
@@ -241,7 +240,7 @@ std::vector<AgentAmongLiars::Answer> AgentAmongLiars::answers_of_liar(const Mess
   if (told_.size() < kMostTold) told_.push_back(reply);
   std::vector<Answer> answers(1);
   answers[0].after = kLatency;
-  switch (lie->how % kLies) {
+  switch (lie->how) {
     case kSilence:
       return {};
     case kBytes:
@@ -270,7 +269,7 @@ std::vector<AgentAmongLiars::Answer> AgentAmongLiars::answers_of_liar(const Mess
 // Makes of a true reply what the script says.
 void AgentAmongLiars::tell(const Lie& lie, FuzzedNode::Reply& reply) {
   const std::uint64_t id = reply.proto.id(), incarnation = reply.proto.incarnation();
-  switch (lie.how % kLies) {
+  switch (lie.how) {
     case kMoreFields: {
       wire::ReplyProto more;
       if (more.ParseFromArray(lie.bytes.data(), static_cast<int>(lie.bytes.size())))

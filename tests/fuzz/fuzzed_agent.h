@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/format/field_scan.h"
 #include "tests/fuzz/fuzzed_node.h"
 #include "tests/simulation/agent_runs.h"
 #include "tests/simulation/sim_loop.h"
@@ -33,7 +34,7 @@ const FuzzedSnapshot& fuzzed_snapshot();
 constexpr const char* kLiar = "liar";
 constexpr const char* kHonest = "honest";
 
-// What the liar may do with an answer; agent_target.cpp has the grammar.
+// What the liar may do with an answer, less one the number of a field in its script.
 enum LieKind : Byte {
   kTruth,
   kSilence,
@@ -98,7 +99,7 @@ class AgentAmongLiars {
   testing::SeededRandom random_{6};
   simulation::SimFileSystem disk_;
   format::Charter charter_;
-  ByteView script_;
+  format::FieldScan script_{ByteView{}};
   bool always_true_ = false;
   FuzzedNode liar_;
   std::unique_ptr<FuzzedNode> honest_;
