@@ -22,8 +22,8 @@ class VerificationRuns {
   static constexpr Duration kSlice = std::chrono::milliseconds(50);  // of work per request
   static constexpr unsigned kMaxStepsPerSlice = 64;                  // where the clock stands still
   static constexpr Duration kTurn = std::chrono::seconds(30);
-  static constexpr std::size_t kMaxDamaged =
-      wire::kMaxDamagedPerReply;  // ids and sentences kept of one run
+  // Ids and sentences kept of one run.
+  static constexpr std::size_t kMaxDamaged = wire::kMaxDamagedPerReply;
   static constexpr std::size_t kMaxProblems = wire::kMaxProblemsPerReply;
   static constexpr std::size_t kMaxProblemSize = 512;  // bytes
 
