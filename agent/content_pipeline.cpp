@@ -206,14 +206,15 @@ void ContentPipeline::seal(std::vector<Item> items, format::FrameRole role,
                            std::function<void(SharedBytes)> sealed) {
   seal_tasks_.push_back([this, alive = alive_, role, items = std::move(items),
                          sealed = std::move(sealed)](std::unique_ptr<Kit> kit) mutable {
-    executor_.submit([this, alive = std::move(alive), role, items = std::move(items),
+    // Touches nothing of the pipeline, which may be gone by then.
+    executor_.submit([this, &loop = loop_, alive = std::move(alive), role, items = std::move(items),
                       sealed = std::move(sealed), kit = std::move(kit)]() mutable {
       format::FrameContent content(role);
       for (const Item& item : items) content.add(item.id, item.refs, item.payload);
       items.clear();
       SharedBytes frame = kit->sealer.seal(content);
-      loop_.post([this, alive = std::move(alive), sealed = std::move(sealed), kit = std::move(kit),
-                  frame = std::move(frame)]() mutable {
+      loop.post([this, alive = std::move(alive), sealed = std::move(sealed), kit = std::move(kit),
+                 frame = std::move(frame)]() mutable {
         if (!*alive) return;
         kits_.push_back(std::move(kit));
         --running_;

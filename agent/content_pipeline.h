@@ -47,8 +47,9 @@ class ContentPipeline {
   using MakeList =
       std::function<ObjectId(std::span<const ObjectId>, std::span<const std::uint32_t>)>;
 
-  // All references outlive the pipeline. `make_list` makes a chunk list of a huge file (and hands
-  // it to submit_list); `changed` is called when has_room(), idle() or the figures may have
+  // All references outlive the pipeline and what it has given to the executor, which goes on when
+  // it is destroyed and has no effect any more. `make_list` makes a chunk list of a huge file (and
+  // hands it to submit_list); `changed` is called when has_room(), idle() or the figures may have
   // changed.
   ContentPipeline(EventLoop& loop, Executor& executor, SourceTree& source, const WriterKeys& keys,
                   const format::RunKeys& run, format::FrameCounter& counter,

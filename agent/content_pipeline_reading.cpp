@@ -1,5 +1,6 @@
 // The reading half of the content pipeline: batches of small files and the pieces of large ones,
-// from the executor to admit().
+// from the executor to admit(). What runs on the executor touches nothing of the pipeline, which
+// may be gone by then.
 #include <utility>
 
 #include "agent/content_pipeline_parts.h"
@@ -39,14 +40,14 @@ void ContentPipeline::read_batch() {
       {reserved, [this, alive = alive_, reserved, entries = std::exchange(batch_, {}),
                   dones = std::exchange(batch_done_, {}),
                   known = std::exchange(batch_known_, {})](std::unique_ptr<Kit> kit) mutable {
-         executor_.submit([this, alive = std::move(alive), reserved, kit = std::move(kit),
+         executor_.submit([this, &loop = loop_, &source = source_, &chunker = keys_.chunker,
+                           alive = std::move(alive), reserved, kit = std::move(kit),
                            entries = std::move(entries), dones = std::move(dones),
                            known = std::move(known)]() mutable {
-           CutPiece piece =
-               cut_small_files({source_, keys_.chunker, kit->identifier}, std::move(entries));
-           loop_.post([this, alive = std::move(alive), reserved, kit = std::move(kit),
-                       piece = std::move(piece), dones = std::move(dones),
-                       known = std::move(known)]() mutable {
+           CutPiece piece = cut_small_files({source, chunker, kit->identifier}, std::move(entries));
+           loop.post([this, alive = std::move(alive), reserved, kit = std::move(kit),
+                      piece = std::move(piece), dones = std::move(dones),
+                      known = std::move(known)]() mutable {
              if (!*alive) return;
              end_reading(std::move(kit));
              take_piece(std::move(piece), std::move(dones), std::move(known), reserved);
@@ -84,11 +85,12 @@ void ContentPipeline::take_piece(CutPiece cut, std::vector<FileDone> dones,
 ContentPipeline::ReadTask ContentPipeline::next_piece(std::shared_ptr<LargeJob> job) {
   return {limits_.large_piece_bytes,
           [this, alive = alive_, job = std::move(job)](std::unique_ptr<Kit> kit) mutable {
-            executor_.submit([this, alive = std::move(alive), job = std::move(job),
+            executor_.submit([this, &loop = loop_, &source = source_, &chunker = keys_.chunker,
+                              alive = std::move(alive), job = std::move(job),
                               kit = std::move(kit)]() mutable {
-              LargeFile::Piece piece = job->file.next({source_, keys_.chunker, kit->identifier});
-              loop_.post([this, alive = std::move(alive), job = std::move(job),
-                          kit = std::move(kit), piece = std::move(piece)]() mutable {
+              LargeFile::Piece piece = job->file.next({source, chunker, kit->identifier});
+              loop.post([this, alive = std::move(alive), job = std::move(job), kit = std::move(kit),
+                         piece = std::move(piece)]() mutable {
                 if (!*alive) return;
                 end_reading(std::move(kit));
                 take_large(job, std::move(piece));

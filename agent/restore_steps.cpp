@@ -50,10 +50,13 @@ void RestoreSteps::prepare_file(RestoreEntry planned, PreparedWindow& window) {
     ledger_.file(outcome, planned.ordinal, entry.size);
   };
   Result<bool> wanted = is_wanted(planned);
-  if (wanted && *wanted && planned.from.content.refs.empty() && entry.size > 0)
-    wanted = entry.condition == EntryCondition::kUnreadable
-                 ? Error(Code::kNotFound, "it could not be read when it was backed up")
-                 : Error(Code::kCorrupt, "its entry has a size and no content");
+  if (wanted && *wanted && planned.from.content.refs.empty()) {
+    // Its size is recorded as that of what is there: none.
+    if (entry.condition == EntryCondition::kUnreadable)
+      wanted = Error(Code::kNotFound, "it could not be read when it was backed up");
+    else if (entry.size > 0)
+      wanted = Error(Code::kCorrupt, "its entry has a size and no content");
+  }
   if (!wanted) {
     ledger_.problem(planned.path, wanted.error());
     return end(RestoreLedger::Outcome::kFailed);

@@ -108,4 +108,21 @@ void SeenHeads::forget(const ManifestId& id) {
   std::erase_if(heads_, [&](const auto& entry) { return entry.second.id == id; });
 }
 
+std::vector<std::string> compare_with_seen(FileSystem& files, const std::string& path,
+                                           const SnapshotList& list) {
+  std::vector<std::string> warnings;
+  auto heads = SeenHeads::load(files, path);
+  if (!heads) {
+    warnings.push_back(
+        fmt::format("{}; rollbacks before now go unnoticed", heads.error().message()));
+    if (heads.error().code() != Code::kCorrupt) return warnings;
+    heads = SeenHeads();
+  }
+  for (SnapshotWarning& warning : heads->compare(list))
+    warnings.push_back(std::move(warning.message));
+  if (heads->advance(list))
+    if (auto saved = heads->save(files, path); !saved) warnings.push_back(saved.error().message());
+  return warnings;
+}
+
 }  // namespace holdfast::agent

@@ -41,4 +41,10 @@ class SeenHeads {
   std::map<AgentId, Head> heads_;
 };
 
+// What is done with every list that came: it is compared with the heads in this file, which then go
+// on to the list's: durable, unless a warning says that it is not. A file that could not be read,
+// but may be good, is not written over. Blocking. In words, all that somebody should know.
+std::vector<std::string> compare_with_seen(FileSystem& files, const std::string& path,
+                                           const SnapshotList& list);
+
 }  // namespace holdfast::agent

@@ -8,7 +8,8 @@
 
 namespace holdfast::cli {
 
-// kAlreadyExists. Durable once this returns.
+// kAlreadyExists. Durable once this returns. A crash leaves it whole or not at all; beside it there
+// may then be a file PATH.*.new, of no use to anyone.
 Status write_credential(FileSystem& files, const std::string& path,
                         const format::Credential& credential);
 

@@ -30,11 +30,27 @@ std::string cache_folder() {
 
 Result<LocalState> LocalState::open(FileSystem& files, const RepositoryId& repository) {
   const std::string folder = cache_folder() + "/" + repository.hex();
-  if (auto made = make_directories(files, folder); !made)
+  auto made = make_directories(files, folder);
+  // What lies in it is relied on; who wrote it may have been killed before it was durable.
+  if (made) made = files.sync_directory(folder);
+  if (!made)
     return Error(made.error().code(), fmt::format("cache folder: {}; HOLDFAST_CACHE_DIR may name "
                                                   "another",
                                                   made.error().message()));
-  return LocalState(files, folder);
+  return LocalState(files, repository, folder);
+}
+
+Result<std::optional<format::SignedCharter>> LocalState::known_charter() const {
+  using Known = std::optional<format::SignedCharter>;
+  HOLDFAST_ASSIGN(const bool there, files_->exists(charter_path()));
+  if (!there) return Known();
+  HOLDFAST_ASSIGN(const Buffer record, read_file(*files_, charter_path(), format::kMaxCharterSize));
+  HOLDFAST_ASSIGN_OR(auto known, format::parse_charter(record, repository_), charter_path());
+  return Known(std::move(known));
+}
+
+Status LocalState::keep_charter(const format::SignedCharter& charter) {
+  return write_file_atomically(*files_, charter_path(), charter.record);
 }
 
 std::string LocalState::scratch_path(const std::string& what) const {

@@ -10,12 +10,14 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/output.h"
 #include "cli/workplace.h"
 #include "common/base/digest.h"
+#include "common/format/charter.h"
 #include "common/ports/clock.h"
 #include "common/ports/file_system.h"
 
@@ -23,10 +25,14 @@ namespace holdfast::cli {
 
 class LocalState {
  public:
-  // Makes the folder. The error says what to set where it cannot be made.
+  // Makes the folder; what lies in it then is durable. The error says what to set where it cannot
+  // be made.
   static Result<LocalState> open(FileSystem& files, const RepositoryId& repository);
 
-  std::string charter_path() const { return folder_ + "/charter"; }
+  // The newest charter seen, nullopt if none was. An error other than kCorrupt may pass: a copy
+  // that cannot be read may be newer than what nodes have, and is not to be written over.
+  Result<std::optional<format::SignedCharter>> known_charter() const;
+  Status keep_charter(const format::SignedCharter& charter);
   std::string heads_path() const { return folder_ + "/heads"; }
   // A name for a file that is used for one run and removed by its user.
   std::string scratch_path(const std::string& what) const;
@@ -37,9 +43,12 @@ class LocalState {
                                          Output& output);
 
  private:
-  LocalState(FileSystem& files, std::string folder) : files_(&files), folder_(std::move(folder)) {}
+  LocalState(FileSystem& files, const RepositoryId& repository, std::string folder)
+      : files_(&files), repository_(repository), folder_(std::move(folder)) {}
+  std::string charter_path() const { return folder_ + "/charter"; }
   Result<std::string> agent_folder(const AgentId& agent);
   FileSystem* files_;
+  RepositoryId repository_;
   std::string folder_;
 };
 

@@ -88,8 +88,13 @@ Status RepositoryAccess::open_credential(const std::string& path) {
 Result<const format::SignedCharter*> RepositoryAccess::charter() {
   if (charter_) return &*charter_;
   connections_.settle(kGrace);
-  if (auto known = read_file(work_.files, local_->charter_path(), format::kMaxCharterSize))
-    if (auto parsed = format::parse_charter(*known, id_)) charter_ = std::move(*parsed);
+  auto known = local_->known_charter();
+  const bool may_keep = known || known.error().code() == Code::kCorrupt;
+  if (known)
+    charter_ = std::move(*known);
+  else
+    output_.warning(
+        fmt::format("{}; whether nodes go back behind it goes unnoticed", known.error().message()));
   const std::uint64_t seen = charter_ ? charter_->charter.version : 0;
   bool answered = false;
   std::uint64_t newest = 0;
@@ -118,9 +123,8 @@ Result<const format::SignedCharter*> RepositoryAccess::charter() {
     output_.warning(fmt::format(
         "the nodes that answer have version {} of the charter, and version {} was seen here before",
         newest, seen));
-  if (newest > seen)
-    if (auto kept = write_file_atomically(work_.files, local_->charter_path(), charter_->record);
-        !kept)
+  if (newest > seen && may_keep)
+    if (auto kept = local_->keep_charter(*charter_); !kept)
       output_.warning(fmt::format("local copy of the charter: {}", kept.error().message()));
   hand_on(*charter_);
   if (credential_) HOLDFAST_TRY(connect_to_new(charter_->charter));
@@ -234,7 +238,7 @@ Status RepositoryAccess::replace_charter(const format::SignedCharter& next) {
                              links().size(), next.charter.write_quorum, refusals));
   if (!refusals.empty()) output_.warning("not on every node yet: " + refusals);
   charter_ = next;
-  return write_file_atomically(work_.files, local_->charter_path(), next.record);
+  return local_->keep_charter(next);
 }
 
 Status RepositoryAccess::close() { return connections_.stop(); }

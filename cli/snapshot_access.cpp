@@ -47,23 +47,6 @@ std::string text_of(const std::tm& parts, const char* form) {
   return {text, length};
 }
 
-// What was seen here before, against what the nodes list now.
-void compare_with_seen(Session& session, RepositoryAccess& access,
-                       const agent::SnapshotList& list) {
-  const std::string path = access.local().heads_path();
-  auto heads = agent::SeenHeads::load(session.work.files, path);
-  if (!heads) {
-    session.output.warning(
-        fmt::format("{}; rollbacks before now go unnoticed", heads.error().message()));
-    heads = agent::SeenHeads();
-  }
-  for (const agent::SnapshotWarning& warning : heads->compare(list))
-    session.output.warning(warning.message);
-  if (!heads->advance(list)) return;
-  if (auto saved = heads->save(session.work.files, path); !saved)
-    session.output.warning(saved.error().message());
-}
-
 }  // namespace
 
 agent::SnapshotFilter filter_from(const FilterOptions& options) {
@@ -95,7 +78,9 @@ Result<agent::SnapshotList> list_and_warn(Session& session, RepositoryAccess& ac
                                        printable(list->nodes[node.node]), node.reason.message()));
   for (const agent::SnapshotWarning& warning : list->warnings)
     session.output.warning(warning.message);
-  compare_with_seen(session, access, *list);
+  for (const std::string& warning :
+       agent::compare_with_seen(session.work.files, access.local().heads_path(), *list))
+    session.output.warning(warning);
   return std::move(*list);
 }
 

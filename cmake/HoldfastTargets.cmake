@@ -25,9 +25,17 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
 endif()
 target_include_directories(holdfast_options INTERFACE ${PROJECT_SOURCE_DIR})
 if(HOLDFAST_SANITIZE)
-  target_compile_options(holdfast_options INTERFACE -fsanitize=${HOLDFAST_SANITIZE} -fno-sanitize-recover=all)
+  target_compile_options(holdfast_options INTERFACE -fsanitize=${HOLDFAST_SANITIZE}
+    $<$<BOOL:$<TARGET_PROPERTY:HOLDFAST_WORKS_WITHOUT_DESCRIPTORS>>:-fno-sanitize=vptr>
+    -fno-sanitize-recover=all)
   target_link_options(holdfast_options INTERFACE -fsanitize=${HOLDFAST_SANITIZE})
 endif()
+
+# holdfast_works_without_descriptors(TARGET): it is used where no descriptor is left. UBSan opens a
+# pipe to see whether an object is there, and without one says that none is.
+function(holdfast_works_without_descriptors target)
+  set_target_properties(${target} PROPERTIES HOLDFAST_WORKS_WITHOUT_DESCRIPTORS ON)
+endfunction()
 
 # Runs every code generator and compiles nothing: what a linter needs before it can parse the source.
 add_custom_target(holdfast_generated)
@@ -42,6 +50,10 @@ function(holdfast_library name)
     add_library(${name} STATIC ${sources})
     target_link_libraries(${name} PUBLIC ${ARG_DEPENDS} PRIVATE holdfast_options)
     target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
+    if(HOLDFAST_COVERAGE)
+      target_compile_options(${name} PRIVATE --coverage -fprofile-update=atomic)
+      target_link_options(${name} INTERFACE --coverage)
+    endif()
   else()
     add_library(${name} INTERFACE)
     target_link_libraries(${name} INTERFACE ${ARG_DEPENDS})

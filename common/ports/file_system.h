@@ -66,6 +66,8 @@ class FileSystem {
   // Creates a folder (mode 0700); kAlreadyExists if the name is taken. The parent must exist.
   virtual Status make_directory(const std::string& path) = 0;
   virtual Status rename(const std::string& from, const std::string& to) = 0;
+  // For a file whose new name must be free; kAlreadyExists, and nothing happens, where it is not.
+  virtual Status rename_new(const std::string& from, const std::string& to) = 0;
   virtual Status remove(const std::string& path) = 0;  // a file or an empty folder
   virtual Status sync_directory(const std::string& path) = 0;
   virtual Result<std::vector<DirectoryEntry>> list(const std::string& path) = 0;  // sorted by name

@@ -6,6 +6,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -86,6 +87,22 @@ Status PosixFileSystem::rename(const std::string& from, const std::string& to) {
   HOLDFAST_TRY(check_path(from));
   HOLDFAST_TRY(check_path(to));
   if (::rename(from.c_str(), to.c_str()) != 0) return system_error("rename", from + " to " + to);
+  return {};
+}
+
+// Where a file system cannot rename so (NFS, for one), a second name is made and the first one
+// taken away: a crash in between leaves both.
+Status PosixFileSystem::rename_new(const std::string& from, const std::string& to) {
+  HOLDFAST_TRY(check_path(from));
+  HOLDFAST_TRY(check_path(to));
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return {};
+  const int refused = errno;
+  if (refused != EINVAL && refused != ENOSYS) return system_error("rename", from + " to " + to);
+  if (::link(from.c_str(), to.c_str()) != 0) {
+    if (errno == EPERM) errno = refused;  // a folder, or there are no links either
+    return system_error("rename", from + " to " + to);
+  }
+  if (::unlink(from.c_str()) != 0) return system_error("unlink", from);
   return {};
 }
 

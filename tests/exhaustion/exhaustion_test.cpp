@@ -1,58 +1,15 @@
-// Memory that is not there, at every allocation there is. A parser throws std::bad_alloc, leaks
-// nothing and says nothing wrong; a store that is left in the middle of whatever it did is a
-// process that ends: what it had acknowledged is durable, and the next process goes on.
+// Memory that is not there, at every allocation there is: a store that is left in the middle of
+// whatever it did is a process that ends. What it had acknowledged is durable, and the next process
+// goes on.
 #include <gtest/gtest.h>
 
-#include "common/format/credential.h"
-#include "common/wire/message.h"
 #include "tests/exhaustion/failing_allocation.h"
 #include "tests/simulation/sim_random.h"
 #include "tests/simulation/store_under_crashes.h"
 #include "tests/testing/seed.h"
-#include "tests/testing/test_charter.h"
 
 namespace holdfast::testing {
 namespace {
-
-// Whatever allocation fails, `parse` throws, or takes its bytes for what they are.
-template <typename Parse>
-void expect_throws_or_parses(const char* what, const Parse& parse) {
-  SCOPED_TRACE(what);
-  bool parsed = false;
-  const std::uint64_t allocations = fail_each_allocation(
-      [&] { parsed = parse(); },
-      [&](std::uint64_t nth, bool thrown) {
-        EXPECT_TRUE(thrown || parsed) << "allocation " << nth << " failed, and good bytes are bad";
-        return !::testing::Test::HasFailure();
-      });
-  EXPECT_TRUE(parsed);
-  EXPECT_GT(allocations, 0U);
-}
-
-TEST(Exhaustion, ParsersThrowAndSayNothingWrong) {
-  const SealedSnapshots snapshots(seed(), 1, 300);
-  const auto& snapshot = snapshots.all()[0];
-  expect_throws_or_parses("a frame",
-                          [&] { return format::parse_frame(snapshot.root.bytes).has_value(); });
-  expect_throws_or_parses(
-      "a manifest", [&] { return format::parse_manifest(snapshot.manifest.bytes).has_value(); });
-  const TestCharter charter(seed());
-  const Bytes record = charter.sign().record;
-  const RepositoryId repository = charter.repository();
-  expect_throws_or_parses("a charter",
-                          [&] { return format::parse_charter(record, repository).has_value(); });
-  SeededRandom random(seed());
-  const std::string credential = format::encode_credential(test_credential(random));
-  expect_throws_or_parses("a credential",
-                          [&] { return format::parse_credential(credential).has_value(); });
-
-  wire::RequestProto request;
-  request.set_repository(repository.str());
-  request.mutable_present()->set_ids(std::string(32 * 100, 'x'));
-  const Message message = wire::encode(request);
-  expect_throws_or_parses("a request",
-                          [&] { return wire::decode_request(message.head).has_value(); });
-}
 
 // A disk is not made of the process's memory, though the simulated one is: no allocation in it
 // fails.
@@ -71,6 +28,10 @@ class SparedFiles final : public FileSystem {
   Status rename(const std::string& from, const std::string& to) override {
     const SparedAllocations spared;
     return files_.rename(from, to);
+  }
+  Status rename_new(const std::string& from, const std::string& to) override {
+    const SparedAllocations spared;
+    return files_.rename_new(from, to);
   }
   Status remove(const std::string& path) override {
     const SparedAllocations spared;

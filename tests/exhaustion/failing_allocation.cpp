@@ -46,6 +46,12 @@ bool allocation_failed() { return failed; }
 
 }  // namespace holdfast::testing
 
+// For LeakSanitizer, where there is one. An object that protobuf has just made for a repeated field
+// is lost if the field cannot grow. A program that has no memory ends, so that it does not matter.
+extern "C" const char* __lsan_default_suppressions() {  // NOLINT(bugprone-reserved-identifier)
+  return "leak:google::protobuf::Arena::CreateMaybeMessage";
+}
+
 void* operator new(std::size_t size) { return or_throw(allocate(size)); }
 void* operator new[](std::size_t size) { return or_throw(allocate(size)); }
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return allocate(size); }

@@ -1,18 +1,29 @@
-// The counting is done by the sanitizer's hooks where there is one, since it must keep `new` and
-// `delete` to itself to tell them from malloc; else by replacing them.
+// Counts by replacing `new` and `delete`, with all their forms that are not aligned: a sanitizer
+// that kept some of them would take the pairs apart.
 #include "tests/fuzz/allocation_budget.h"
 
 #include <cstdio>
 #include <cstdlib>
-
-#include "tests/fuzz/sanitized.h"
+#include <new>
 
 namespace holdfast::fuzz {
 namespace {
 
 thread_local std::uint64_t allocated = 0;
 
+void* allocate(std::size_t size) {
+  allocated += size;
+  return std::malloc(size == 0 ? 1 : size);
+}
+
+void* allocate_or_throw(std::size_t size) {
+  if (void* const memory = allocate(size)) return memory;
+  throw std::bad_alloc();
+}
+
 }  // namespace
+
+std::uint64_t allocated_bytes() { return allocated; }
 
 AllocationBudget::AllocationBudget(std::size_t input, std::size_t constant, std::size_t factor)
     : limit_(allocated_bytes() + constant + factor * input) {}
@@ -27,44 +38,17 @@ AllocationBudget::~AllocationBudget() {
 
 }  // namespace holdfast::fuzz
 
-#ifdef HOLDFAST_SANITIZED
-
-#include <sanitizer/allocator_interface.h>
-
-namespace holdfast::fuzz {
-namespace {
-
-void count_allocation(const volatile void*, std::size_t size) { allocated += size; }
-void count_nothing(const volatile void*) {}
-
-}  // namespace
-
-std::uint64_t allocated_bytes() {
-  static const int installed =
-      __sanitizer_install_malloc_and_free_hooks(count_allocation, count_nothing);
-  static_cast<void>(installed);
-  return allocated;
+void* operator new(std::size_t size) { return holdfast::fuzz::allocate_or_throw(size); }
+void* operator new[](std::size_t size) { return holdfast::fuzz::allocate_or_throw(size); }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  return holdfast::fuzz::allocate(size);
 }
-
-}  // namespace holdfast::fuzz
-
-#else
-
-#include <new>
-
-namespace holdfast::fuzz {
-
-std::uint64_t allocated_bytes() { return allocated; }
-
-}  // namespace holdfast::fuzz
-
-// The others (arrays, nothrow) end in these two by default.
-void* operator new(std::size_t size) {
-  holdfast::fuzz::allocated += size;
-  if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc();
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
+  return holdfast::fuzz::allocate(size);
 }
 void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-
-#endif
+void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
+void operator delete[](void* memory, const std::nothrow_t&) noexcept { std::free(memory); }

@@ -7,8 +7,7 @@
 
 namespace holdfast::fuzz {
 
-// Bytes that this thread asked for since it began, whether it gave them back or not. Without a
-// sanitizer what `new` gave, with one also what C libraries took.
+// Bytes that this thread got by `new` since it began, whether it gave them back or not.
 std::uint64_t allocated_bytes();
 
 // Aborts at its end if more was allocated since its beginning than `constant` and `factor` times

@@ -26,6 +26,7 @@ class OneFile final : public FileSystem {
   }
   Status make_directory(const std::string&) override { return {}; }
   Status rename(const std::string&, const std::string&) override { return {}; }
+  Status rename_new(const std::string&, const std::string&) override { return {}; }
   Status remove(const std::string&) override { return {}; }
   Status sync_directory(const std::string&) override { return {}; }
   Result<std::vector<DirectoryEntry>> list(const std::string&) override {

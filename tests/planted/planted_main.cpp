@@ -15,8 +15,9 @@
 #include <string>
 #include <vector>
 
+#include "common/base/check.h"
 #include "tests/planted/planted_bugs.h"
-#include "tests/simulation/swarm_run.h"
+#include "tests/simulation/swarm_command.h"
 
 namespace holdfast::testing {
 namespace {
@@ -25,10 +26,8 @@ constexpr std::string_view kUsage = R"(usage: planted_bugs OPTION...
 
   --list              the names of all bugs
   --plant NAME        with this bug: runs what must notice it; ends with 1 if that does
-    --seeds N         so many seeds at most (40)
-    --first S         the first of them (1)
-    --replay SEED     one seed, with what happens in it; --trace: with every message, too
-    --tests FILTER    these tests instead of what must notice it; empty: seeds
+    --tests FILTER    these tests instead of what must notice it
+    OPTION...         the simulator with these options (--help lists them) instead
   --prove I/N         of all bugs every Nth, from the Ith on: each must be noticed
   --sound I/N         without any bug: of the seeds every Nth, and the tests, must notice nothing
 )";
@@ -38,10 +37,9 @@ constexpr std::uint64_t kMostSeeds = 40;
 constexpr const char* kSeedOfTests = "1";
 
 struct Options {
-  bool list = false, trace = false;
+  bool list = false;
   std::string plant;
-  std::uint64_t seeds = kMostSeeds, first = 1;
-  std::optional<std::uint64_t> replay;
+  std::vector<std::string> of_the_simulator;
   std::optional<std::string> tests;
   std::optional<std::pair<std::uint64_t, std::uint64_t>> prove, sound;
 };
@@ -74,63 +72,37 @@ Options parse(const std::vector<std::string>& words) {
       options.list = true;
       continue;
     }
-    if (word == "--trace") {
-      options.trace = true;
+    const bool known =
+        word == "--plant" || word == "--tests" || word == "--prove" || word == "--sound";
+    if (!known) {
+      options.of_the_simulator.push_back(word);
       continue;
     }
-    if (i + 1 == words.size()) fail_usage(word + ": not an option, or its value is missing");
+    if (i + 1 == words.size()) fail_usage(word + ": its value is missing");
     const std::string& value = words[++i];
     if (word == "--plant")
       options.plant = value;
-    else if (word == "--seeds")
-      options.seeds = to_number(value);
-    else if (word == "--first")
-      options.first = to_number(value);
-    else if (word == "--replay")
-      options.replay = to_number(value);
     else if (word == "--tests")
       options.tests = value;
     else if (word == "--prove")
       options.prove = to_part(value);
-    else if (word == "--sound")
-      options.sound = to_part(value);
     else
-      fail_usage(word + ": not an option");
+      options.sound = to_part(value);
   }
   return options;
 }
 
 // ---- one bug, in this process
 
-// What is said when a broken check() ends the process; made before each seed.
+// What is said when a broken check() ends the process; made before each test.
 std::array<char, 400> last_words{};
 
 void on_abort(int) {
   static_cast<void>(!write(STDOUT_FILENO, last_words.data(), std::strlen(last_words.data())));
 }
 
-std::string replay_command(std::string_view bug, std::uint64_t seed) {
-  return fmt::format("./dev sim --plant \"{}\" --replay {}", bug, seed);
-}
-
-bool run_seed(std::string_view bug, std::uint64_t seed, const Options& options) {
-  std::snprintf(last_words.data(), last_words.size(),
-                "caught by a check() of the program itself, seed %llu\nreplay: %s\n",
-                static_cast<unsigned long long>(seed), replay_command(bug, seed).c_str());
-  const auto write = options.replay ? [](const std::string& line) { fmt::print("{}\n", line); }
-                                    : std::function<void(const std::string&)>();
-  const SwarmOutcome outcome = run_swarm(draw_plan(seed), write, options.trace);
-  if (!outcome.violation) return false;
-  fmt::print("caught by {}, seed {}, {} events: {}\nreplay: {}\n", outcome.violation->invariant,
-             seed, outcome.events, outcome.violation->detail, replay_command(bug, seed));
-  return true;
-}
-
-bool run_seeds(std::string_view bug, const Options& options) {
-  if (options.replay) return run_seed(bug, *options.replay, options);
-  for (std::uint64_t i = 0; i < options.seeds; ++i)
-    if (run_seed(bug, options.first + i, options)) return true;
-  return false;
+std::string command_with(std::string_view bug) {
+  return fmt::format("./dev sim --plant \"{}\"", bug);
 }
 
 // Tells of the first failure alone; the rest is on stdout.
@@ -156,6 +128,7 @@ class FirstFailure final : public ::testing::EmptyTestEventListener {
 
 bool run_tests(std::string_view bug, const std::string& filter) {
   setenv("HOLDFAST_SEED", kSeedOfTests, 1);
+  ::testing::InitGoogleTest();  // without the words of this program
   ::testing::GTEST_FLAG(filter) = filter;
   ::testing::GTEST_FLAG(fail_fast) = true;
   auto* first = new FirstFailure;  // GoogleTest deletes it
@@ -163,17 +136,21 @@ bool run_tests(std::string_view bug, const std::string& filter) {
   const bool caught = RUN_ALL_TESTS() != 0;
   if (::testing::UnitTest::GetInstance()->test_to_run_count() == 0)
     fail_usage(filter + ": there is no such test");
-  if (caught) fmt::print("{}\nreplay: ./dev sim --plant \"{}\"\n", first->said(), bug);
+  if (caught) fmt::print("{}\nreplay: {}\n", first->said(), command_with(bug));
   return caught;
 }
 
 int run_bug(const PlantedBug& bug, const Options& options) {
   plant(bug);
-  std::signal(SIGABRT, on_abort);
   const std::string tests = options.tests.value_or(std::string(bug.tests));
-  const bool caught = tests.empty() ? run_seeds(bug.name, options) : run_tests(bug.name, tests);
-  if (!caught) fmt::print("\"{}\" is not noticed\n", bug.name);
-  return caught ? 1 : 0;
+  std::vector<std::string> words = options.of_the_simulator;
+  if (words.empty() && tests.empty())
+    words = {"--first", "1", "--seeds", std::to_string(kMostSeeds), "--jobs", "1"};
+  if (!words.empty()) return swarm_command(command_with(bug.name), words);
+  std::signal(SIGABRT, on_abort);
+  if (run_tests(bug.name, tests)) return 1;
+  fmt::print("\"{}\" is not noticed\n", bug.name);
+  return 0;
 }
 
 // ---- all of them, in processes of their own
@@ -226,7 +203,8 @@ int prove(std::pair<std::uint64_t, std::uint64_t> part) {
   for (std::size_t i = part.first - 1; i < bugs.size(); i += part.second) {
     const auto began = std::chrono::steady_clock::now();
     const Ended ended = run_apart(bugs[i]);
-    const std::string caught = lines_of(ended.said, "caught by ");
+    const std::string caught =
+        lines_of(ended.said, "caught by ") + lines_of(ended.said, "FAILED: ");
     const bool noticed = WIFEXITED(ended.status) && WEXITSTATUS(ended.status) == 1;
     const bool aborted = WIFSIGNALED(ended.status) && WTERMSIG(ended.status) == SIGABRT;
     const bool good = (noticed || aborted) && !caught.empty();
@@ -241,16 +219,11 @@ int prove(std::pair<std::uint64_t, std::uint64_t> part) {
   return missed == 0 && proved != 0 ? 0 : 1;
 }
 
-int check_soundness(std::pair<std::uint64_t, std::uint64_t> part, const Options& options) {
-  for (std::uint64_t i = part.first - 1; i < options.seeds; i += part.second) {
-    Options one = options;
-    one.replay = options.first + i;
-    const SwarmOutcome outcome = run_swarm(draw_plan(options.first + i));
-    if (!outcome.violation) continue;
-    fmt::print("seed {} fails without any bug: {}: {}\n", options.first + i,
-               outcome.violation->invariant, outcome.violation->detail);
-    return 1;
-  }
+int check_soundness(std::pair<std::uint64_t, std::uint64_t> part) {
+  const int failed =
+      swarm_command("./dev sim", {"--first", "1", "--seeds", std::to_string(kMostSeeds), "--jobs",
+                                  "1", "--part", fmt::format("{}/{}", part.first, part.second)});
+  if (failed != 0) return failed;
   std::string filter;
   for (const PlantedBug& bug : planted_bugs())
     if (!bug.tests.empty()) filter += std::string(bug.tests) + ":";
@@ -258,14 +231,13 @@ int check_soundness(std::pair<std::uint64_t, std::uint64_t> part, const Options&
 }
 
 int run(int argc, char** argv) {
-  ::testing::InitGoogleTest(&argc, argv);
   const Options options = parse({argv + 1, argv + argc});
   if (options.list) {
     for (const PlantedBug& bug : planted_bugs()) fmt::print("{}\n", bug.name);
     return 0;
   }
   if (options.prove) return prove(*options.prove);
-  if (options.sound) return check_soundness(*options.sound, options);
+  if (options.sound) return check_soundness(*options.sound);
   const PlantedBug* bug = find_planted_bug(options.plant);
   if (bug == nullptr) fail_usage(options.plant + ": there is no such bug; see --list");
   return run_bug(*bug, options);

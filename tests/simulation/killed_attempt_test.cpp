@@ -2,6 +2,7 @@
 // on it, and so makes it durable first. Then the power is cut.
 #include <gtest/gtest.h>
 
+#include "cli/local_state.h"
 #include "repository/posix/data_folder.h"
 #include "repository/posix/folder_invitations.h"
 #include "repository/store/memory_index.h"
@@ -9,10 +10,12 @@
 #include "tests/simulation/sim_loop.h"
 #include "tests/simulation/sim_random.h"
 #include "tests/testing/seed.h"
+#include "tests/testing/test_charter.h"
 
 namespace holdfast::testing {
 namespace {
 
+using cli::LocalState;
 using repository::DataFolder;
 using repository::FolderInvitations;
 using repository::FolderShelf;
@@ -71,7 +74,9 @@ TEST_F(KilledAttempt, AnInvitationWhoseBindingWasNotSyncedIsDurableOnceItIsBound
   FolderInvitations invitations(files_, clock, "/i");
   ASSERT_TRUE(invitations.bind(key, repository));
   cut_power();
-  EXPECT_EQ(invitations.bind(key, other).error().code(), Code::kConflict);
+  const Status again = invitations.bind(key, other);
+  ASSERT_FALSE(again) << "it is good for a second repository";
+  EXPECT_EQ(again.error().code(), Code::kConflict);
 }
 
 TEST_F(KilledAttempt, ANodeWhoseConfigurationWasNotSyncedIsDurableOnceItIsOpened) {
@@ -110,6 +115,50 @@ TEST_F(KilledAttempt, ARepositoryWhoseNameWasNotSyncedIsDurableOnceItIsOpened) {
   ASSERT_TRUE(shelf_on(files_).open(id));
   cut_power();
   EXPECT_TRUE(shelf_on(files_).open(id));
+}
+
+// A folder that holds a configuration and no key is no node, and cannot become one.
+TEST_F(KilledAttempt, ANodeWhoseKeyWasNotSyncedHasItWhereverItHasAConfiguration) {
+  const auto create = [&] {
+    static_cast<void>(DataFolder::create(files_, "/n", {"node", "", ""}));
+    return files_.stopped();
+  };
+  for (std::uint64_t killed_at = 1;; ++killed_at) {
+    for (std::uint64_t cut_at = 1, cut = 1; cut != 0; ++cut_at) {
+      for (int draw = 0; draw < 8; ++draw) {
+        SCOPED_TRACE("killed at call " + std::to_string(killed_at) + ", power cut at call " +
+                     std::to_string(cut_at));
+        files_.return_to(simulation::SimFileSystem().moment());
+        files_.stop_at(killed_at, StopPoint::kBefore, random_);
+        if (!create()) return;
+        files_.kill();
+        files_.stop_at(cut_at, StopPoint::kAfter, random_);
+        cut = create() ? 1 : 0;
+        files_.crash(CrashKeeps::kSome, random_);
+        static_cast<void>(create());
+        const auto opened = DataFolder::open(files_, "/n");
+        ASSERT_TRUE(opened) << opened.error().message();
+      }
+    }
+  }
+}
+
+TEST_F(KilledAttempt, ACharterThatWasSeenAndNotSyncedIsDurableOnceWhatWasSeenIsOpened) {
+  const TestCharter charter(seed());
+  const RepositoryId repository = charter.repository();
+  const format::SignedCharter seen = charter.sign();
+  kill_before_its_last_call([&](FileSystem& files) {
+    auto local = LocalState::open(files, repository);
+    if (local) static_cast<void>(local->keep_charter(seen));
+  });
+  const auto version = [&]() -> std::uint64_t {
+    const auto local = LocalState::open(files_, repository);
+    const auto known = local ? local->known_charter() : local.error();
+    return known && *known ? (*known)->charter.version : 0;
+  };
+  ASSERT_EQ(version(), seen.charter.version);
+  cut_power();
+  EXPECT_EQ(version(), seen.charter.version) << "an older one would not be noticed";
 }
 
 }  // namespace

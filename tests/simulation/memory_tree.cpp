@@ -7,10 +7,15 @@ namespace {
 
 class MemoryReader final : public agent::ContentReader {
  public:
-  MemoryReader(Bytes content, const MemorySource& source, std::shared_ptr<std::uint64_t> bytes_read)
-      : content_(std::move(content)), source_(source), bytes_read_(std::move(bytes_read)) {}
+  MemoryReader(std::string path, Bytes content, const MemorySource& source,
+               std::shared_ptr<std::uint64_t> bytes_read)
+      : path_(std::move(path)),
+        content_(std::move(content)),
+        source_(source),
+        bytes_read_(std::move(bytes_read)) {}
 
   Result<std::size_t> read(MutableByteView out) override {
+    HOLDFAST_TRY(source_.faults().begin("read", path_));
     const std::size_t count = std::min(out.size(), content_.size() - at_);
     if (count != 0) std::memcpy(out.data(), content_.data() + at_, count);
     at_ += count;
@@ -18,6 +23,7 @@ class MemoryReader final : public agent::ContentReader {
     return count;
   }
   Result<std::optional<agent::Entry>> changed_since(const agent::Entry& scanned) override {
+    HOLDFAST_TRY(source_.faults().begin("stat", path_));
     for (agent::Entry& entry : source_.entries())
       if (entry.path == scanned.path &&
           (entry.mtime != scanned.mtime || entry.size != scanned.size))
@@ -26,6 +32,7 @@ class MemoryReader final : public agent::ContentReader {
   }
 
  private:
+  const std::string path_;
   Bytes content_;
   const MemorySource& source_;
   const std::shared_ptr<std::uint64_t> bytes_read_;
@@ -33,6 +40,18 @@ class MemoryReader final : public agent::ContentReader {
 };
 
 }  // namespace
+
+void SourceFaults::fail_call(std::uint64_t nth, Code code, bool for_good) {
+  failing_ = calls_ + nth;
+  code_ = code;
+  for_good_ = for_good;
+}
+
+Status SourceFaults::begin(const char* call, const std::string& path) {
+  ++calls_;
+  if (failing_ == 0 || (for_good_ ? calls_ < failing_ : calls_ != failing_)) return {};
+  return Error(code_, std::string(call) + " /" + path + ": injected fault");
+}
 
 void MemorySource::touch(const std::string& path, std::uint32_t mode, std::uint64_t size) {
   for (std::size_t slash = 0; (slash = path.find('/', slash)) != std::string::npos; ++slash) {
@@ -76,25 +95,40 @@ Status MemorySource::scan(const std::function<bool(agent::Entry&&)>& visit,
 }
 
 Status MemorySource::describe(agent::Entry& entry) {
+  HOLDFAST_TRY(faults_->begin("describe", entry.path));
   if (!entries_.contains(entry.path)) return Error(Code::kNotFound, entry.path + ": vanished");
   return {};
 }
 
 Result<std::unique_ptr<agent::ContentReader>> MemorySource::open(const agent::Entry& entry) {
+  HOLDFAST_TRY(faults_->begin("open", entry.path));
   const auto found = contents_.find(entry.path);
   if (found == contents_.end()) return Error(Code::kNotFound, entry.path + ": vanished");
   if (unreadable_.contains(entry.path))
     return Error(Code::kPermissionDenied, entry.path + ": permission denied");
   ++opened_;
   return std::unique_ptr<agent::ContentReader>(
-      std::make_unique<MemoryReader>(found->second, *this, bytes_read_));
+      std::make_unique<MemoryReader>(entry.path, found->second, *this, bytes_read_));
 }
 
 Result<std::vector<agent::Entry>> MemoryScan::next() {
   std::vector<agent::Entry> batch;
-  while (at_ < entries_.size() && batch.size() < batch_)
-    batch.push_back(std::move(entries_[at_++]));
+  for (; at_ < entries_.size() && batch.size() < batch_; ++at_)
+    if (sees(entries_[at_])) batch.push_back(std::move(entries_[at_]));
   return batch;
+}
+
+bool MemoryScan::sees(const agent::Entry& entry) {
+  if (!hidden_.empty() && entry.path.starts_with(hidden_)) return false;
+  for (const char* const call : {"stat", "list"}) {
+    if (call[0] == 'l' && !entry.is_directory()) break;
+    Status done = source_.faults().begin(call, entry.path);
+    if (done) continue;
+    problems_.push_back({"/" + entry.path, std::move(done).error()});
+    if (entry.is_directory()) hidden_ = entry.path + "/";
+    return call[0] == 'l';
+  }
+  return true;
 }
 
 }  // namespace holdfast::testing

@@ -12,6 +12,7 @@ namespace holdfast::simulation {
 namespace {
 
 constexpr std::uint64_t kUnlimited = std::uint64_t{1} << 50;
+constexpr std::size_t kLongestName = 255;  // NAME_MAX of ext4, xfs and btrfs
 constexpr std::uint64_t kLargestOffset = std::numeric_limits<std::int64_t>::max();
 
 Error error(Code code, const std::string& what, std::string_view why) {
@@ -29,6 +30,7 @@ std::optional<std::vector<std::string>> components(const std::string& path) {
   for (std::size_t begin = 0; begin <= path.size();) {
     const std::size_t end = std::min(path.find('/', begin), path.size());
     std::string part = path.substr(begin, end - begin);
+    if (part.size() > kLongestName) return std::nullopt;
     if (!part.empty() && part != ".") parts.push_back(std::move(part));
     begin = end + 1;
   }
@@ -268,7 +270,7 @@ Status SimFileSystem::make_directory(const std::string& path) {
   return end_call();
 }
 
-Status SimFileSystem::rename(const std::string& from, const std::string& to) {
+Status SimFileSystem::rename(const std::string& from, const std::string& to, bool replaces) {
   HOLDFAST_TRY(begin_call(Change::kMutating, "rename " + from));
   const auto stop = stop_now();
   if (!components(to)) return error(Code::kInvalidArgument, to, "not a path");
@@ -277,6 +279,7 @@ Status SimFileSystem::rename(const std::string& from, const std::string& to) {
   HOLDFAST_ASSIGN(const auto target, find_folder(parent_path(to)));
   const auto replaced = find(to);
   if (!replaced && replaced.error().code() != Code::kNotFound) return replaced.error();
+  if (replaced && !replaces) return error(Code::kAlreadyExists, to, "File exists");
   if (replaced && *replaced == node) return end_call();
   if (node->is_folder && lies_below(to, from))
     return error(Code::kInvalidArgument, from, "it would lie in itself");

@@ -39,7 +39,12 @@ class SimFileSystem final : public FileSystem {
 
   Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override;
   Status make_directory(const std::string& path) override;
-  Status rename(const std::string& from, const std::string& to) override;
+  Status rename(const std::string& from, const std::string& to) override {
+    return rename(from, to, true);
+  }
+  Status rename_new(const std::string& from, const std::string& to) override {
+    return rename(from, to, false);
+  }
   Status remove(const std::string& path) override;
   Status sync_directory(const std::string& path) override;
   Result<std::vector<DirectoryEntry>> list(const std::string& path) override;
@@ -111,6 +116,7 @@ class SimFileSystem final : public FileSystem {
   friend class SimFileLock;
   enum class Change { kNone, kMutating };
 
+  Status rename(const std::string& from, const std::string& to, bool replaces);
   // The place that an access of this length is led to instead of `offset`.
   std::uint64_t elsewhere(Random*& misdirected, const SimNode& node, std::uint64_t offset,
                           std::uint64_t length);

@@ -33,6 +33,7 @@ enum class Call {
   kSyncData,
   kMakeDirectory,
   kRename,
+  kRenameNew,
   kRemove,
   kSyncDirectory,
   kList,
@@ -46,9 +47,9 @@ enum class Call {
   kCount
 };
 constexpr std::array<std::string_view, static_cast<std::size_t>(Call::kCount)> kCallNames{
-    "open",  "close",  "read",   "write",       "truncate", "size",   "sync",
-    "mkdir", "rename", "remove", "fsync",       "list",     "exists", "statfs",
-    "lock",  "unlock", "cat",    "write whole", "mkdir -p"};
+    "open",   "close",  "read",       "write",  "truncate",    "size",    "sync",
+    "mkdir",  "rename", "rename new", "remove", "fsync",       "list",    "exists",
+    "statfs", "lock",   "unlock",     "cat",    "write whole", "mkdir -p"};
 
 struct Operation {
   std::size_t call = 0;
@@ -87,6 +88,8 @@ class Machine {
         return said(files_.make_directory(path));
       case Call::kRename:
         return said(files_.rename(path, root_ + "/" + kPaths.at(operation.other)));
+      case Call::kRenameNew:
+        return said(files_.rename_new(path, root_ + "/" + kPaths.at(operation.other)));
       case Call::kRemove:
         return said(files_.remove(path));
       case Call::kSyncDirectory:

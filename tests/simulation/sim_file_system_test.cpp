@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "tests/conformance/file_names_conformance.h"
 #include "tests/conformance/file_system_conformance.h"
 #include "tests/simulation/sim_random.h"
 #include "tests/testing/seed.h"
@@ -17,6 +18,7 @@ struct SimFileSystemFixture {
   simulation::SimFileSystem files_;
 };
 INSTANTIATE_TYPED_TEST_SUITE_P(Sim, FileSystemConformance, SimFileSystemFixture);
+INSTANTIATE_TYPED_TEST_SUITE_P(Sim, FileNamesConformance, SimFileSystemFixture);
 
 namespace simulation {
 namespace {

@@ -566,6 +566,18 @@ TEST_F(Restoring, AFileThatCouldNotBeReadAtBackupTimeIsSaidAndNotInvented) {
   EXPECT_THAT(result.problems.at(0).error.message(), HasSubstr("when it was backed up"));
 }
 
+// A backup records such a file with no size.
+TEST_F(Restoring, AFileThatCouldNotBeReadAtBackupTimeIsNotRestoredAsAnEmptyOne) {
+  make_nodes(1);
+  made_.file("a", {}).condition = EntryCondition::kUnreadable;
+  made_.file("b", {});
+  finish();
+  const auto result = restore();
+  EXPECT_EQ(result.failed, 1u);
+  EXPECT_THAT(target_.paths(), ElementsAre("b"));
+  EXPECT_THAT(result.problems.at(0).error.message(), HasSubstr("when it was backed up"));
+}
+
 TEST_F(Restoring, FoldersThatTheCatalogOnlyImpliesAreMade) {
   make_nodes(1);
   made_.file("lost/parent/x", {chunk(10)});

@@ -66,6 +66,13 @@ wire::ReplyProto ScriptedNode::answer(const wire::RequestProto& request, SharedB
     reply.mutable_hello()->set_window_bytes(32 << 20);
   } else if (request.has_ping()) {
     reply.mutable_ping();
+  } else if (request.has_present()) {
+    std::vector<bool> bits;
+    const std::string& ids = request.present().ids();
+    for (std::size_t at = 0; at < ids.size(); at += ObjectId::kSize)
+      bits.push_back(frames_.contains(
+          *ObjectId::from(as_bytes(std::string_view(ids).substr(at, ObjectId::kSize)))));
+    reply.mutable_present()->set_bitmap(wire::encode_bitmap(bits));
   } else if (request.has_locate()) {
     locate(request.locate(), *reply.mutable_locate());
   } else if (request.has_get_frame()) {

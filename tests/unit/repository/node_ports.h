@@ -164,6 +164,9 @@ class TestFiles final : public FileSystem {
   Status rename(const std::string& from, const std::string& to) override {
     return files_.rename(from, to);
   }
+  Status rename_new(const std::string& from, const std::string& to) override {
+    return files_.rename_new(from, to);
+  }
   Status remove(const std::string& path) override { return files_.remove(path); }
   Status sync_directory(const std::string& path) override { return files_.sync_directory(path); }
   Result<std::vector<DirectoryEntry>> list(const std::string& path) override {

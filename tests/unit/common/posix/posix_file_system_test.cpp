@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/posix/descriptor.h"
+#include "tests/conformance/file_names_conformance.h"
 #include "tests/conformance/file_system_conformance.h"
 #include "tests/unit/common/posix/temporary_folder.h"
 
@@ -24,6 +25,7 @@ struct PosixFileSystemFixture {
 };
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Posix, FileSystemConformance, PosixFileSystemFixture);
+INSTANTIATE_TYPED_TEST_SUITE_P(Posix, FileNamesConformance, PosixFileSystemFixture);
 
 class PosixFileSystemTest : public testing::Test {
  protected:

@@ -1,0 +1,158 @@
+// A feed's frames against the window of a node that answers when the test says so.
+#include "agent/node_feed.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+
+#include "tests/simulation/sim_loop.h"
+#include "tests/testing/seed.h"
+
+namespace holdfast::agent {
+namespace {
+
+using testing::SeededRandom;
+using testing::SimLoop;
+
+constexpr std::size_t kWindow = 1000;
+constexpr std::size_t kFrame = 400;
+
+// Greets at once, and keeps every frame until it is told what to answer.
+class WaitingNode final : public Dialer {
+ public:
+  explicit WaitingNode(SimLoop& loop) : loop_(loop) {}
+
+  Result<std::unique_ptr<Channel>> dial(const NodeAddress&, Receive receive) override {
+    receive_ = std::move(receive);
+    return std::unique_ptr<Channel>(std::make_unique<Open>(*this));
+  }
+  std::size_t waiting() const { return waiting_.size(); }
+  std::size_t waiting_bytes() const { return kFrame * waiting_.size(); }
+  std::size_t most_waiting_bytes() const { return most_; }
+  // Answers the frame that waits longest.
+  void answer(const std::optional<Error>& error = {}) {
+    wire::ReplyProto reply;
+    reply.mutable_put_frame();
+    reply.set_id(waiting_.front());
+    if (error) wire::set_error(reply, *error);
+    waiting_.pop_front();
+    say(reply);
+  }
+
+ private:
+  class Open final : public Channel {
+   public:
+    explicit Open(WaitingNode& node) : node_(node) {}
+    void send(Message message) override { node_.receive(message); }
+
+   private:
+    WaitingNode& node_;
+  };
+  void receive(const Message& message) {
+    const auto request = wire::decode_request(message.head);
+    ASSERT_TRUE(request);
+    if (request->has_put_frame()) {
+      waiting_.push_back(request->id());
+      most_ = std::max(most_, waiting_bytes());
+      return;
+    }
+    wire::ReplyProto reply;
+    reply.set_id(request->id());
+    if (request->has_hello())
+      reply.mutable_hello()->set_window_bytes(kWindow);
+    else
+      reply.mutable_ping();
+    say(reply);
+  }
+  void say(wire::ReplyProto reply) {
+    reply.set_incarnation(7);
+    loop_.post([this, encoded = wire::encode(reply)] { receive_(encoded); });
+  }
+
+  SimLoop& loop_;
+  Receive receive_;
+  std::deque<std::uint64_t> waiting_;
+  std::size_t most_ = 0;
+};
+
+class NodeFeedWindow : public ::testing::Test {
+ protected:
+  NodeFeedWindow() {
+    check(link_.start(node_).has_value(), "any address will do");
+    settle();
+    feed_.activate();
+  }
+  // All that is to do now; no timer.
+  void settle() { loop_.run_for(std::chrono::microseconds(1)); }
+  void send(std::size_t frames) {
+    for (std::size_t i = 0; i < frames; ++i)
+      feed_.send(SharedBytes(Buffer(kFrame)), format::FrameRole::kData, [this] { ++done_; });
+    settle();
+  }
+  void answer(std::size_t frames, const std::optional<Error>& error = {}) {
+    for (std::size_t i = 0; i < frames; ++i) {
+      ASSERT_GT(node_.waiting(), 0U);
+      node_.answer(error);
+      settle();
+    }
+  }
+
+  SimLoop loop_;
+  SeededRandom random_{testing::seed()};
+  WaitingNode node_{loop_};
+  NodeLink link_{{NodeId{}, "node", {"sim:node", {}}}, RepositoryId{}, loop_, loop_, random_};
+  NodeFeed feed_{link_, loop_, [] {}};
+  std::size_t done_ = 0;
+};
+
+TEST_F(NodeFeedWindow, FramesWaitUntilThereIsRoom) {
+  send(4);
+  EXPECT_EQ(node_.waiting(), 2U);
+  answer(1);
+  EXPECT_EQ(node_.waiting(), 2U);
+  answer(3);
+  EXPECT_TRUE(feed_.drained());
+  EXPECT_EQ(done_, 4U);
+  EXPECT_LE(node_.most_waiting_bytes(), kWindow);
+}
+
+TEST_F(NodeFeedWindow, FramesThatWereRefusedForWantOfOthersAreNotAllSentAgainAtOnce) {
+  send(4);
+  answer(4, Error(Code::kMissingObjects, "not here yet"));
+  EXPECT_EQ(node_.waiting(), 2U) << "the window has room for two";
+  answer(4);
+  EXPECT_TRUE(feed_.drained());
+  EXPECT_EQ(done_, 4U);
+  EXPECT_LE(node_.most_waiting_bytes(), kWindow);
+}
+
+TEST_F(NodeFeedWindow, AFrameThatIsRefusedTwiceEndsTheFeed) {
+  send(1);
+  answer(2, Error(Code::kMissingObjects, "not here"));
+  EXPECT_EQ(feed_.state(), NodeFeed::State::kLagging);
+  EXPECT_EQ(done_, 1U) << "who counts references hears of it";
+}
+
+TEST_F(NodeFeedWindow, FramesSentBeforeAFeedLeftAreNotForgottenWhenItBeginsAgain) {
+  send(2);
+  feed_.lag(Error(Code::kUnavailable, "too slow"));
+  feed_.activate();
+  send(2);
+  EXPECT_EQ(node_.waiting(), 2U) << "what came before is not answered yet, and takes the window";
+  EXPECT_LE(node_.most_waiting_bytes(), kWindow);
+}
+
+TEST_F(NodeFeedWindow, AnswersToWhatWasSentBeforeAFeedLeftLetTheNextFramesGo) {
+  send(2);
+  feed_.lag(Error(Code::kUnavailable, "too slow"));
+  feed_.activate();
+  send(2);
+  answer(2);  // of the first two
+  EXPECT_EQ(node_.waiting(), 2U) << "nothing else would ever send them";
+  answer(2);
+  EXPECT_TRUE(feed_.drained());
+  EXPECT_EQ(done_, 4U);
+}
+
+}  // namespace
+}  // namespace holdfast::agent
