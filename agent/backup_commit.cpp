@@ -22,6 +22,17 @@ std::size_t BackupSession::prepared_or_committed() const {
   }));
 }
 
+// A number that is believed unsigned is one that a node can make up: behind the last there is no
+// other, and behind one without a manifest nothing is in order.
+std::optional<BackupSession::Head> BackupSession::proven_head(const wire::HeadReply& reply) const {
+  const auto manifest = format::parse_manifest(as_bytes(reply.manifest()));
+  const crypto::VerifyKey own = keys_.signing_key.verify_key();
+  if (!manifest || manifest->manifest.repository != keys_.repository ||
+      manifest->manifest.agent != format::agent_id(own) || !format::verify_manifest(*manifest, own))
+    return std::nullopt;
+  return Head{manifest->manifest.sequence, manifest->id};
+}
+
 void BackupSession::sign(std::uint64_t sequence, std::optional<ManifestId> previous) {
   format::Manifest manifest;
   manifest.repository = keys_.repository;
@@ -259,21 +270,20 @@ void BackupSession::rebase() {
     ++open_calls_;
     wire::RequestProto head;
     head.mutable_head()->set_agent(format::agent_id(keys_.signing_key.verify_key()).str());
-    node->link.call(std::move(head), {},
-                    [this, alive = alive_, newest, open](Result<NodeLink::Reply> reply) {
-                      if (!*alive || phase_ == Phase::kEnded) return;
-                      --open_calls_;
-                      if (reply && reply->proto.head().sequence() > newest->first)
-                        *newest = {reply->proto.head().sequence(),
-                                   ManifestId::from(as_bytes(reply->proto.head().manifest_id()))};
-                      if (--*open == 0) {
-                        sign(newest->first + 1, newest->second);
-                        for (const auto& other : nodes_)
-                          if (other->step == NodeState::Step::kCommitted)
-                            other->step = NodeState::Step::kPrepared;
-                        advance();
-                      }
-                    });
+    node->link.call(
+        std::move(head), {}, [this, alive = alive_, newest, open](Result<NodeLink::Reply> reply) {
+          if (!*alive || phase_ == Phase::kEnded) return;
+          --open_calls_;
+          const auto theirs = reply ? proven_head(reply->proto.head()) : std::optional<Head>();
+          if (theirs && theirs->sequence > newest->first) *newest = {theirs->sequence, theirs->id};
+          if (--*open == 0) {
+            sign(newest->first + 1, newest->second);
+            for (const auto& other : nodes_)
+              if (other->step == NodeState::Step::kCommitted)
+                other->step = NodeState::Step::kPrepared;
+            advance();
+          }
+        });
   }
 }
 

@@ -8,25 +8,45 @@
 namespace holdfast::agent {
 namespace {
 
-// All manifests that a node lists, page after page.
-void list_all(NodeLink& link, std::string after, std::map<ManifestId, std::string> found,
-              std::function<void(Result<std::map<ManifestId, std::string>>)> done) {
+// More pages than any repository has: a node that never ends is cut off.
+constexpr std::size_t kMostPages = 100'000;
+
+using Listed = std::map<ManifestId, std::string>;
+
+// The manifests of one agent that a node lists, page after page. What the agent did not sign is
+// left out: a node that makes manifests up would fill the memory with them.
+struct Listing {
+  NodeLink& link;
+  crypto::VerifyKey author;
+  std::function<void(Result<Listed>)> done;
+  Listed found;
+  std::size_t pages = 0;
+
+  // What to go on behind; empty if there is nothing.
+  std::string take(const wire::ListManifestsReply& page) {
+    std::string last;
+    for (const auto& entry : page.manifests()) {
+      const auto manifest = format::parse_manifest(as_bytes(entry.manifest()));
+      if (!manifest) continue;
+      last = manifest->id.str();
+      if (manifest->manifest.agent == format::agent_id(author) &&
+          format::verify_manifest(*manifest, author))
+        found[manifest->id] = entry.manifest();
+    }
+    return page.more() && ++pages < kMostPages ? last : std::string();
+  }
+};
+
+void list_behind(std::string after, std::shared_ptr<Listing> listing) {
   wire::RequestProto request;
-  request.mutable_list_manifests()->set_after(std::move(after));
+  request.mutable_list_manifests()->set_after(after);
+  NodeLink& link = listing->link;
   link.call(std::move(request), {},
-            [&link, found = std::move(found),
-             done = std::move(done)](Result<NodeLink::Reply> reply) mutable {
-              if (!reply) return done(std::move(reply).error());
-              const wire::ListManifestsReply& page = reply->proto.list_manifests();
-              std::string last;
-              for (const auto& entry : page.manifests()) {
-                auto manifest = format::parse_manifest(as_bytes(entry.manifest()));
-                if (!manifest) continue;
-                last = manifest->id.str();
-                found[manifest->id] = entry.manifest();
-              }
-              if (!page.more() || last.empty()) return done(std::move(found));
-              list_all(link, std::move(last), std::move(found), std::move(done));
+            [after, listing = std::move(listing)](Result<NodeLink::Reply> reply) mutable {
+              if (!reply) return listing->done(std::move(reply).error());
+              std::string last = listing->take(reply->proto.list_manifests());
+              if (last.empty() || last == after) return listing->done(std::move(listing->found));
+              list_behind(std::move(last), std::move(listing));
             });
 }
 
@@ -38,7 +58,7 @@ void BackupSession::relay_missed() {
   });
   if (!needed) return;
   struct Relay {
-    std::map<std::size_t, std::map<ManifestId, std::string>> lists;  // by place in nodes_
+    std::map<std::size_t, Listed> lists;  // by place in nodes_
     std::size_t open = 0;
   };
   auto relay = std::make_shared<Relay>();
@@ -47,8 +67,7 @@ void BackupSession::relay_missed() {
     for (const auto& [i, list] : relay->lists)
       for (const auto& [id, bytes] : list) {
         auto manifest = format::parse_manifest(as_bytes(bytes));
-        if (manifest &&
-            manifest->manifest.agent == format::agent_id(keys_.signing_key.verify_key()))
+        if (manifest)
           all.try_emplace(manifest->manifest.sequence, std::pair(std::move(*manifest), bytes));
       }
     for (const auto& [i, list] : relay->lists) {
@@ -74,13 +93,15 @@ void BackupSession::relay_missed() {
     if (node->link.state() != NodeLink::State::kReady) continue;
     ++relay->open;
     ++open_calls_;
-    list_all(node->link, {}, {}, [this, alive = alive_, relay, i, commit_missed](auto list) {
+    const auto listed = [this, alive = alive_, relay, i, commit_missed](Result<Listed> list) {
       if (!*alive || phase_ == Phase::kEnded) return;
       --open_calls_;
       if (list) relay->lists[i] = std::move(*list);
       if (--relay->open == 0) commit_missed();
       advance();
-    });
+    };
+    list_behind({}, std::make_shared<Listing>(
+                        Listing{node->link, keys_.signing_key.verify_key(), listed, {}, 0}));
   }
 }
 

@@ -113,10 +113,11 @@ void BackupSession::choose_parent() {
                     [this, alive = alive_, node = node.get()](Result<NodeLink::Reply> reply) {
                       if (!*alive || phase_ == Phase::kEnded) return;
                       if (reply) {
-                        node->head_sequence = reply->proto.head().sequence();
-                        node->head_id =
-                            ManifestId::from(as_bytes(reply->proto.head().manifest_id()));
-                        node->head_complete = reply->proto.head().complete();
+                        if (const auto newest = proven_head(reply->proto.head())) {
+                          node->head_sequence = newest->sequence;
+                          node->head_id = newest->id;
+                          node->head_complete = reply->proto.head().complete();
+                        }
                       } else {
                         node->feed.fail(std::move(reply).error().with_context(node->feed.name()));
                       }

@@ -123,6 +123,12 @@ class BackupSession {
   void count(const CatalogEntry& entry);
   void emit(ListObject&& list);
   void finish_catalog();
+  struct Head {
+    std::uint64_t sequence;
+    ManifestId id;
+  };
+  // nullopt unless this agent signed it.
+  std::optional<Head> proven_head(const wire::HeadReply& reply) const;
   void sign(std::uint64_t sequence, std::optional<ManifestId> previous);
   void prepare_ready();
   void prepare(NodeState& node);

@@ -151,18 +151,7 @@ void VerifySession::take_step(std::size_t node, Result<NodeLink::Reply> reply) {
   verdict.frames = step.frames();
   verdict.bytes = step.bytes();
   verdict.total_bytes = step.total_bytes();
-  const auto damaged = wire::split_ids(step.damaged(), wire::kMaxHeadSize / ObjectId::kSize);
-  if (!damaged) return end_run(node, damaged.error());
-  for (const ObjectId& id : *damaged) {
-    auto& nodes = damaged_[id];
-    if (std::ranges::find(nodes, node) == nodes.end()) nodes.push_back(node);
-  }
-  for (const std::string& problem : step.problems())
-    if (verdict.problems.size() < kMostFindings) verdict.problems.push_back(problem);
-  if (step.done()) {
-    verdict.done = true;
-    return end_run(node, std::nullopt);
-  }
+  if (step.done()) return take_findings(node, step);
   if (step.step() != std::exchange(run.step, step.step())) {
     run.advanced = clock_.now();
     return ask_node(node);
@@ -172,6 +161,21 @@ void VerifySession::take_step(std::size_t node, Result<NodeLink::Reply> reply) {
   loop_.after(kPause, [this, alive = alive_, node] {
     if (*alive) ask_node(node);
   });
+}
+
+// Of the last step alone: a node that found something new at every one would fill the memory.
+void VerifySession::take_findings(std::size_t node, const wire::VerifyReply& step) {
+  const auto damaged = wire::split_ids(step.damaged(), wire::kMaxDamagedPerReply);
+  if (!damaged) return end_run(node, damaged.error());
+  for (const ObjectId& id : *damaged) {
+    auto& nodes = damaged_[id];
+    if (std::ranges::find(nodes, node) == nodes.end()) nodes.push_back(node);
+  }
+  NodeVerdict& verdict = result_.nodes[node];
+  for (const std::string& problem : step.problems())
+    if (verdict.problems.size() < wire::kMaxProblemsPerReply) verdict.problems.push_back(problem);
+  verdict.done = true;
+  end_run(node, std::nullopt);
 }
 
 void VerifySession::end_run(std::size_t node, std::optional<Error> failure) {

@@ -47,6 +47,7 @@ class VerifySession final : private CatalogVisitor {
   void begin_run(std::size_t node);
   void ask_node(std::size_t node);
   void take_step(std::size_t node, Result<NodeLink::Reply> reply);
+  void take_findings(std::size_t node, const wire::VerifyReply& step);
   void end_run(std::size_t node, std::optional<Error> failure);
   // The catalogs.
   void walk_next();

@@ -110,6 +110,8 @@ void HostedRepository::receive_head(const Asker& asker, const wire::HeadRequest&
     head.set_manifest_id(newest->id.str());
     head.set_root(newest->root.str());
     head.set_complete(present->front());
+    if (const auto record = store().manifest(newest->id))
+      head.set_manifest(to_string(record->signed_bytes));
   }
   answer.succeed(std::move(reply));
 }

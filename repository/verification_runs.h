@@ -10,6 +10,7 @@
 
 #include "common/ports/clock.h"
 #include "common/ports/transport.h"
+#include "common/wire/message.h"
 #include "repository/store/store.h"
 
 namespace holdfast::repository {
@@ -21,8 +22,9 @@ class VerificationRuns {
   static constexpr Duration kSlice = std::chrono::milliseconds(50);  // of work per request
   static constexpr unsigned kMaxStepsPerSlice = 64;                  // where the clock stands still
   static constexpr Duration kTurn = std::chrono::seconds(30);
-  static constexpr std::size_t kMaxDamaged = 65'536;  // ids and sentences kept of one run
-  static constexpr std::size_t kMaxProblems = 1'000;
+  // Ids and sentences kept of one run.
+  static constexpr std::size_t kMaxDamaged = wire::kMaxDamagedPerReply;
+  static constexpr std::size_t kMaxProblems = wire::kMaxProblemsPerReply;
   static constexpr std::size_t kMaxProblemSize = 512;  // bytes
 
   struct Key {

@@ -16,6 +16,8 @@ constexpr std::uint32_t kProtocolVersion = 1;
 constexpr std::size_t kMaxIdsPerRequest = 16'384;
 constexpr std::size_t kMaxHeadSize = std::size_t{8} << 20;  // a charter or a page of manifests
 constexpr std::size_t kMaxMissingPerError = 4'096;
+constexpr std::size_t kMaxDamagedPerReply = 65'536;  // ids that a verification names once done
+constexpr std::size_t kMaxProblemsPerReply = 1'000;  // and its sentences
 // Fields in all parts of an envelope. A page of manifests has one for each, and a list of numbers
 // that was not packed one a number.
 constexpr std::size_t kMaxFieldsPerHead = 1 << 16;

@@ -17,8 +17,8 @@
 #include <fstream>
 #include <numeric>
 
-#include "common/base/endian.h"
 #include "common/base/text.h"
+#include "repository/posix/index_values.h"
 #include "repository/posix/rocksdb_options.h"
 
 namespace holdfast::repository {
@@ -26,10 +26,7 @@ namespace {
 
 constexpr char kObject = 'o', kNote = 'n', kCheckpoint = 'c';
 constexpr std::size_t kKeySize = 1 + ObjectId::kSize;
-constexpr std::size_t kEntrySize = 20;
-constexpr std::size_t kCheckpointSize = 12;
 constexpr std::size_t kBatch = 512;  // ids a MultiGet: its answers pin as many blocks
-constexpr std::uint8_t kIncomplete = 1, kDamaged = 2;
 constexpr const char* kDamageFile = "/DAMAGED";
 
 rocksdb::Slice slice(const std::string& text) { return {text.data(), text.size()}; }
@@ -39,36 +36,6 @@ std::array<char, kKeySize> key_of(const ObjectId& id) {
   key[0] = kObject;
   std::memcpy(key.data() + 1, id.bytes.data(), ObjectId::kSize);
   return key;
-}
-
-std::array<Byte, kEntrySize> encode(const ObjectEntry& entry) {
-  std::array<Byte, kEntrySize> value;
-  store_le(value.data(), entry.location.segment);
-  store_le(value.data() + 4, entry.location.offset);
-  store_le(value.data() + 12, entry.location.length);
-  store_le(value.data() + 16, entry.position);
-  value[18] = static_cast<Byte>(entry.kind);
-  value[19] =
-      static_cast<Byte>((entry.incomplete ? kIncomplete : 0) | (entry.damaged ? kDamaged : 0));
-  return value;
-}
-
-std::optional<ObjectEntry> decode(std::string_view text) {
-  const ByteView value = as_bytes(text);
-  if (value.size() != kEntrySize) return {};
-  const auto kind = static_cast<format::ObjectKind>(value[18]);
-  const auto flags = static_cast<std::uint8_t>(value[19]);
-  if ((kind != format::ObjectKind::kData && kind != format::ObjectKind::kList) ||
-      flags > (kIncomplete | kDamaged))
-    return {};
-  ObjectEntry entry;
-  entry.location = {load_le<std::uint32_t>(value.data()), load_le<std::uint64_t>(value.data() + 4),
-                    load_le<std::uint32_t>(value.data() + 12)};
-  entry.position = load_le<std::uint16_t>(value.data() + 16);
-  entry.kind = kind;
-  entry.incomplete = (flags & kIncomplete) != 0;
-  entry.damaged = (flags & kDamaged) != 0;
-  return entry;
 }
 
 Code code_of(const rocksdb::Status& status) {
@@ -228,7 +195,7 @@ Result<std::vector<std::optional<ObjectEntry>>> RocksDbIndex::get(std::span<cons
           return failed(statuses[i], "read");
         }
         auto& entry = entries[order[begin + i]];
-        entry = decode({values[i].data(), values[i].size()});
+        entry = decode_entry(as_bytes(values[i].ToStringView()));
         if (!entry) {
           for (auto& value : values) value.Reset();
           return failed(rocksdb::Status::Corruption("a malformed entry"), "read");
@@ -246,7 +213,7 @@ Status RocksDbIndex::write(std::span<const Put> puts, std::span<const ObjectId> 
     rocksdb::WriteBatch batch((puts.size() + removals.size()) * (kKeySize + kEntrySize + 4));
     for (const Put& put : puts) {
       const auto key = key_of(put.id);
-      const auto value = encode(put.entry);
+      const auto value = encode_entry(put.entry);
       batch.Put({key.data(), key.size()},
                 {reinterpret_cast<const char*>(value.data()), value.size()});
     }
@@ -262,9 +229,7 @@ Status RocksDbIndex::write(std::span<const Put> puts, std::span<const ObjectId> 
       else
         batch.Delete(slice(key));
     }
-    std::array<Byte, kCheckpointSize> value;
-    store_le(value.data(), checkpoint.segment);
-    store_le(value.data() + 4, checkpoint.offset);
+    const auto value = encode_checkpoint(checkpoint);
     batch.Put({&kCheckpoint, 1}, {reinterpret_cast<const char*>(value.data()), value.size()});
 
     rocksdb::WriteOptions options;
@@ -285,10 +250,9 @@ Result<Checkpoint> RocksDbIndex::checkpoint() {
     const auto status = database_->Get(rocksdb::ReadOptions(), {&kCheckpoint, 1}, &value);
     if (status.IsNotFound()) return Checkpoint{};
     if (!status.ok()) return failed(status, "read");
-    if (value.size() != kCheckpointSize)
-      return failed(rocksdb::Status::Corruption("a malformed checkpoint"), "read");
-    const Byte* bytes = as_bytes(value).data();
-    return Checkpoint{load_le<std::uint32_t>(bytes), load_le<std::uint64_t>(bytes + 4)};
+    const auto decoded = decode_checkpoint(as_bytes(value));
+    if (!decoded) return failed(rocksdb::Status::Corruption("a malformed checkpoint"), "read");
+    return *decoded;
   });
 }
 
@@ -328,7 +292,7 @@ Status RocksDbIndex::for_each(
   return contained([&]() -> Status {
     const auto visit_entry = [&](std::string_view key, std::string_view value) -> Result<bool> {
       const auto id = ObjectId::from(as_bytes(key.substr(1)));
-      const auto entry = decode(value);
+      const auto entry = decode_entry(as_bytes(value));
       if (!id || !entry) return Error(Code::kCorrupt, "index: a malformed entry");
       return visit(*id, *entry);
     };

@@ -14,8 +14,7 @@ namespace {
 constexpr const char* kFolder = "/repositories";
 const NodeId kNode{{7}};
 
-void copy_files(FileSystem& from, const std::string& folder,
-                std::vector<std::pair<std::string, Bytes>>& to) {
+void copy_files(FileSystem& from, const std::string& folder, NodeFiles& to) {
   const auto entries = *from.list(folder);
   for (const DirectoryEntry& entry : entries) {
     const std::string path = folder + "/" + entry.name;
@@ -30,6 +29,23 @@ void copy_files(FileSystem& from, const std::string& folder,
 
 }  // namespace
 
+NodeFiles found_repository(const format::SignedCharter& charter, repository::ObjectIndex& index,
+                           const std::function<void(repository::Store&)>& fill) {
+  simulation::SimFileSystem disk;
+  check(make_directories(disk, kFolder).has_value(), "no folder");
+  const std::string path = std::string(kFolder) + "/" + charter.charter.repository().hex();
+  check(repository::Store::create(disk, path, kNode).has_value(), "no store");
+  {
+    const auto store = *repository::Store::open(disk, path, index, kNode);
+    check(store->append_charter(1, charter.record).has_value(), "no charter");
+    fill(*store);
+    check(store->sync().has_value(), "a store that does not sync");
+  }
+  NodeFiles files;
+  copy_files(disk, kFolder, files);
+  return files;
+}
+
 FuzzedRepository& fuzzed_repository() {
   static FuzzedRepository repository;
   return repository;
@@ -42,20 +58,12 @@ FuzzedRepository::FuzzedRepository()
       data_frame(enrolled.frame(enrolled.writer, {first, second})),
       list_frame(enrolled.frame(enrolled.writer, {root})),
       manifest(enrolled.manifest(enrolled.writer, root.id)) {
-  simulation::SimFileSystem disk;
-  check(make_directories(disk, kFolder).has_value(), "no folder");
-  const std::string path = std::string(kFolder) + "/" + enrolled.id().hex();
-  check(repository::Store::create(disk, path, kNode).has_value(), "no store");
-  {
-    const auto store = *repository::Store::open(disk, path, index, kNode);
-    check(store->append_charter(1, enrolled.first_charter().record).has_value(), "no charter");
+  files = found_repository(enrolled.first_charter(), index, [&](repository::Store& store) {
     for (const SharedBytes& frame : {data_frame, list_frame})
-      check(store->put_frame(*format::parse_frame(frame)).has_value(), "no frame");
-    check(store->append_manifest(manifest.id, root.id, {1}, manifest.bytes).has_value() &&
-              store->sync().has_value(),
+      check(store.put_frame(*format::parse_frame(frame)).has_value(), "no frame");
+    check(store.append_manifest(manifest.id, root.id, {1}, manifest.bytes).has_value(),
           "no manifest");
-  }
-  copy_files(disk, kFolder, files);
+  });
   for (const auto& [name, content] : files)
     if (name.ends_with(".seg")) segment = name;
 }
@@ -90,8 +98,8 @@ class FuzzedNode::Replies final : public Responder {
   std::vector<Reply> came;
 };
 
-FuzzedNode::FuzzedNode() : replies_(std::make_unique<Replies>()) {
-  for (const auto& [path, content] : fuzzed_repository().files) {
+FuzzedNode::FuzzedNode(const NodeFiles& files) : replies_(std::make_unique<Replies>()) {
+  for (const auto& [path, content] : files) {
     check(make_directories(disk_, parent_path(path)).has_value(), "no folder");
     const auto file = *disk_.open(path, OpenMode::kCreateNew);
     check(file->write_at(0, {content}).has_value() && file->sync_data().has_value(), "no file");
@@ -120,6 +128,12 @@ void FuzzedNode::start(const MemoryIndex& index) {
                                      invitations_, log_});
   check(node_->start().has_value(), "a node that does not start");
   run();
+}
+
+NodeFiles FuzzedNode::files() {
+  NodeFiles files;
+  copy_files(disk_, kFolder, files);
+  return files;
 }
 
 void FuzzedNode::run() {

@@ -2,6 +2,7 @@
 // segments meet. Everything runs within a call, and time stands still unless it is moved.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -16,6 +17,14 @@
 
 namespace holdfast::fuzz {
 
+// What lies in a node's folder, by path.
+using NodeFiles = std::vector<std::pair<std::string, Bytes>>;
+
+// The folder of a node that holds a repository of this charter, and what `fill` puts into its store
+// before all is made durable.
+NodeFiles found_repository(const format::SignedCharter& charter, repository::ObjectIndex& index,
+                           const std::function<void(repository::Store&)>& fill);
+
 // The same in every run: a repository, its charter, and a snapshot of the writer's: two chunks in a
 // frame, a list over them in another. What a node has of it, as files; and the same node's index.
 struct FuzzedRepository {
@@ -28,8 +37,8 @@ struct FuzzedRepository {
   repository::TestObject first, second, root;
   SharedBytes data_frame, list_frame;
   format::SignedManifest manifest;
-  std::vector<std::pair<std::string, Bytes>> files;  // of the node's folder, by path
-  std::string segment;                               // path of the only one
+  NodeFiles files;
+  std::string segment;  // path of the only one
   repository::MemoryIndex index;
 };
 FuzzedRepository& fuzzed_repository();
@@ -40,8 +49,8 @@ class FuzzedNode {
     wire::ReplyProto proto;
     SharedBytes body;
   };
-  // The repository's files on its disk; not started yet.
-  FuzzedNode();
+  // These files on its disk; not started yet.
+  explicit FuzzedNode(const NodeFiles& files = fuzzed_repository().files);
   ~FuzzedNode();
 
   // Starts, or ends without a word and starts again over the same disk, with the index of this
@@ -55,6 +64,7 @@ class FuzzedNode {
   std::vector<std::string> verify();
 
   simulation::SimFileSystem& disk() { return disk_; }
+  NodeFiles files();
   void pass(Duration time) { loop_.advance(time); }
   bool hosts() const { return node_->repositories() == 1; }
 

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <ostream>
 #include <string>
 
 #include "tests/fuzz/mutator.h"
@@ -15,6 +16,11 @@
 #include "tests/testing/seeded_random.h"
 
 namespace holdfast::fuzz {
+
+// ctest makes a test's name of what its parameter prints; found by argument, so not in the
+// namespace without a name.
+static void PrintTo(const Target& target, std::ostream* out) { *out << target.name; }
+
 namespace {
 
 using holdfast::testing::SeededRandom;

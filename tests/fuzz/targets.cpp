@@ -31,12 +31,14 @@ constexpr std::array kTargets{
     Target{"seen_heads", seen_heads},
     Target{"segment", segment},
     Target{"index_notes", index_notes},
+    Target{"index_values", index_values},
     Target{"node_configuration", node_configuration},
     Target{"invitation", invitation},
     Target{"profile", profile},
     Target{"command_line", command_line},
     Target{"node", node, 20'000},
     Target{"store", store, 20'000},
+    Target{"agent", agent, 20'000},
 };
 
 }  // namespace

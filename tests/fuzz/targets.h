@@ -54,11 +54,13 @@ void catalog_file(ByteView input);
 void seen_heads(ByteView input);
 void segment(ByteView input);
 void index_notes(ByteView input);
+void index_values(ByteView input);
 void node_configuration(ByteView input);
 void invitation(ByteView input);
 void profile(ByteView input);
 void command_line(ByteView input);
 void node(ByteView input);
 void store(ByteView input);
+void agent(ByteView input);
 
 }  // namespace holdfast::fuzz

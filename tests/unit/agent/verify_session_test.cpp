@@ -130,6 +130,18 @@ TEST_F(Verifying, ANodeThatDoesNotAdvanceIsGivenUp) {
   EXPECT_EQ(result.nodes[0].failure->code(), Code::kTimedOut);
 }
 
+TEST_F(Verifying, ANodeThatFoundMoreAtEveryStepFilledTheMemory) {
+  make_nodes(1);
+  for (std::uint64_t i = 0; i < 20; ++i) {
+    nodes_[0]->verify_steps[i] = step(i + 1, i == 19, {ObjectId{{static_cast<Byte>(i)}}});
+    nodes_[0]->verify_steps[i].add_problems("a problem");
+  }
+  connect();
+  const auto result = verify();
+  EXPECT_THAT(result.nodes[0].problems, SizeIs(1)) << "only what it says once it is done";
+  EXPECT_THAT(result.nodes[0].findings, SizeIs(1));
+}
+
 TEST_F(Verifying, ANodeThatIsAwayIsSaidAndTheOthersAreVerified) {
   make_nodes(2);
   MadeSnapshot made(repository_);

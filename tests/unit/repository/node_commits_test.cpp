@@ -39,6 +39,7 @@ TEST_F(NodeCommits, ACommitIsAnsweredListedAndHeadOnlyOnceItIsDurable) {
   EXPECT_EQ(newest.sequence(), 1U);
   EXPECT_EQ(newest.manifest_id(), manifest.id.str());
   EXPECT_EQ(newest.root(), root.id.str());
+  EXPECT_EQ(newest.manifest(), to_string(manifest.bytes));
   EXPECT_TRUE(newest.complete());
 }
 
