@@ -109,6 +109,13 @@ void SegmentWriter::synced(const SyncPlan& plan) {
   });
 }
 
+bool SegmentWriter::has_lost(const SyncPlan& plan) const {
+  return std::any_of(tails_.begin(), tails_.end(), [&](const Tail& tail) {
+    return tail.lost && std::any_of(plan.parts.begin(), plan.parts.end(),
+                                    [&](const auto& part) { return part.segment == tail.segment; });
+  });
+}
+
 std::uint64_t SegmentWriter::unsynced_bytes() const {
   std::uint64_t bytes = 0;
   for (const Tail& tail : tails_) bytes += tail.end - tail.synced;
@@ -140,7 +147,11 @@ Status SegmentWriter::make_cuts() {
       // A fresh descriptor: one whose sync failed proves nothing any more.
       HOLDFAST_ASSIGN_OR(auto file, segments_.append_to(cut.segment), context(cut.segment));
       HOLDFAST_TRY_OR(file->truncate(cut.length), context(cut.segment));
-      HOLDFAST_TRY_OR(file->sync_data(), context(cut.segment));
+      if (Status synced = file->sync_data(); !synced) {
+        for (Tail& tail : tails_)
+          if (tail.segment == cut.segment && tail.synced < tail.end) tail.lost = true;
+        return std::move(synced).error().with_context(context(cut.segment));
+      }
     }
     cuts_.pop_back();
     usable_ = usable;

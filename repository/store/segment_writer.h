@@ -50,6 +50,9 @@ class SegmentWriter {
 
   SyncPlan plan_sync() const;
   void synced(const SyncPlan& plan);
+  // Whether a sync of another, in make_cuts(), has failed and may have taken with it what `plan`
+  // was to make durable, so that its success proves nothing.
+  bool has_lost(const SyncPlan& plan) const;
   std::uint64_t unsynced_bytes() const;
   // Forgets everything behind the last sync and makes the writer unusable.
   void give_up_unsynced();
@@ -71,6 +74,7 @@ class SegmentWriter {
     std::uint64_t synced;  // bytes of it that are durable
     bool name_is_durable;
     std::uint64_t written_back;  // up to here writeback was hinted
+    bool lost = false;           // of what is not synced, by a sync that failed
   };
   struct Cut {
     std::uint32_t segment;

@@ -48,6 +48,9 @@ Status Store::State::finish_sync(const SyncWork::State& work, Status outcome) {
   check(work.number == ++syncs_finished, "syncs are finished out of order");
   if (work.epoch != epoch)
     return Error(Code::kIo, "what was to be synced was given up: " + read_only_reason);
+  if (outcome && parts.writer.has_lost(work.plan) &&
+      !HOLDFAST_PLANTED("forget that the sync of a cut failed"))
+    outcome = Error(Code::kIo, "an earlier sync of the same segment failed");
   if (!outcome && !HOLDFAST_PLANTED("take a failed sync for a good one")) {
     Error error = refuse_writes(std::move(outcome).error().with_context("cannot sync"));
     give_up_unsynced();

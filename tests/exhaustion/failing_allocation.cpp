@@ -48,7 +48,7 @@ bool allocation_failed() { return failed; }
 
 // For LeakSanitizer, where there is one. An object that protobuf has just made for a repeated field
 // is lost if the field cannot grow. A program that has no memory ends, so that it does not matter.
-extern "C" const char* __lsan_default_suppressions() {  // NOLINT(bugprone-reserved-identifier)
+extern "C" const char* __lsan_default_suppressions() {  // NOLINT
   return "leak:google::protobuf::Arena::CreateMaybeMessage";
 }
 

@@ -19,7 +19,9 @@ namespace holdfast::fuzz {
 
 // ctest makes a test's name of what its parameter prints; found by argument, so not in the
 // namespace without a name.
-static void PrintTo(const Target& target, std::ostream* out) { *out << target.name; }
+static void PrintTo(const Target& target, std::ostream* out) {  // NOLINT: GoogleTest's name
+  *out << target.name;
+}
 
 namespace {
 

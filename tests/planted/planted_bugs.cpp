@@ -54,6 +54,7 @@ constexpr auto kBugs = std::to_array<PlantedBug>({
     {"index what a failed sync left in the page cache", "StoreCrashPoints.AFailedSync*"},
     {"take what lies behind a gap for a torn tail"},
     {"take a failed append for a good one", "StoreErrors.NothingIsPromised*"},
+    {"forget that the sync of a cut failed", "StoreFaults.ASyncBehind*"},
     {"leave what a failed sync gives up", "StoreErrors.NothingIsLost*"},
     {"skip the sync of a segment"},
     {"skip the sync of the segments' folder"},
