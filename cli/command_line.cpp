@@ -206,20 +206,9 @@ void add_agent_and_key(CLI::App& app, Line& line) {
   });
 }
 
-}  // namespace
-
-int run_command(Session& session, const std::function<Result<int>(Session&)>& command) {
-  auto outcome = command(session);
-  if (!outcome) session.output.error(outcome.error());
-  int code = outcome ? *outcome : exit_code_of(outcome.error());
-  if (auto flushed = session.output.flush(); !flushed && code == kDone) code = kFailed;
-  return code;
-}
-
-int run_command_line(int argc, char** argv, Output& output, const char* version) {
-  Line line;
-  CLI::App app("Replicated backup and restore.", "holdfast");
-  app.set_version_flag("--version", version);
+void describe(CLI::App& app, Line& line) {
+  app.name("holdfast");
+  app.description("Replicated backup and restore.");
   app.require_subcommand(1);
   app.fallthrough();
   app.footer(kExitCodeHelp);
@@ -232,6 +221,23 @@ int run_command_line(int argc, char** argv, Output& output, const char* version)
   add_verify(app, line);
   add_status(app, line);
   add_agent_and_key(app, line);
+}
+
+}  // namespace
+
+int run_command(Session& session, const std::function<Result<int>(Session&)>& command) {
+  auto outcome = command(session);
+  if (!outcome) session.output.error(outcome.error());
+  int code = outcome ? *outcome : exit_code_of(outcome.error());
+  if (auto flushed = session.output.flush(); !flushed && code == kDone) code = kFailed;
+  return code;
+}
+
+int run_command_line(int argc, char** argv, Output& output, const char* version) {
+  Line line;
+  CLI::App app;
+  app.set_version_flag("--version", version);
+  describe(app, line);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -244,6 +250,14 @@ int run_command_line(int argc, char** argv, Output& output, const char* version)
   Workplace work;
   Session session{work, output, line.access};
   return run_command(session, line.command);
+}
+
+void describe_command_line(const std::function<void(const CLI::App&)>& visit) {
+  Line line;
+  CLI::App app;
+  app.set_version_flag("--version", "");
+  describe(app, line);
+  visit(app);
 }
 
 }  // namespace holdfast::cli

@@ -5,10 +5,17 @@
 
 #include "cli/commands.h"
 
+namespace CLI {
+class App;
+}
+
 namespace holdfast::cli {
 
 // Parses, runs, prints the error if there is one, and returns the process's exit code.
 int run_command_line(int argc, char** argv, Output& output, const char* version);
+
+// Calls `visit` with the description of the command line, which is gone afterwards.
+void describe_command_line(const std::function<void(const CLI::App&)>& visit);
 
 // Runs one command and prints what it returns as an error.
 int run_command(Session& session, const std::function<Result<int>(Session&)>& command);

@@ -1,8 +1,6 @@
-// The command line of holdfast.
-#include <CLI/CLI.hpp>
+// The program holdfast.
 #include <cstdio>
 #include <exception>
-#include <functional>
 
 #include "cli/command_line.h"
 

@@ -279,8 +279,12 @@ class Borg:
 def bench(series, folder, runs, programs):
     source = folder / "source" / series
     if not source.exists():
-        source.mkdir(parents=True)
-        SERIES[series](source)
+        # One that was interrupted is not taken for whole.
+        part = source.with_name(f"{series}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        SERIES[series](part)
+        part.rename(source)
     files, size = tree_size(source)
     print(f"\n### {series}: {files} files, {size / 1e6:.0f} MB\n", flush=True)
     limit = BIN / "bare_limit"
