@@ -3,6 +3,7 @@
 #include <exception>
 
 #include "cli/agent_command_line.h"
+#include "cli/exit_code.h"
 
 int main(int argc, char** argv) {
   namespace cli = holdfast::cli;

@@ -89,22 +89,23 @@ foreach(package holdfast agent node)
   endif()
   set(folder ${PROJECT_BINARY_DIR}/package-documents/${named})
   string(TIMESTAMP now "%a, %d %b %Y %H:%M:%S +0000" UTC)
-  file(WRITE ${folder}/changelog.Debian
+  file(WRITE ${folder}/changelog
        "${named} (${PROJECT_VERSION}) bookworm; urgency=medium\n\n  * See CHANGELOG.md.gz.\n\n"
-       " -- The Holdfast authors <holdfast@localhost.localdomain>  ${now}\n")
+       " -- The Holdfast authors <holdfast@example.org>  ${now}\n")
   if(GZIP)
-    execute_process(COMMAND ${GZIP} -9nkf ${folder}/changelog.Debian)
+    execute_process(COMMAND ${GZIP} -9nkf ${folder}/changelog)
     execute_process(COMMAND ${GZIP} -9nc ${PROJECT_SOURCE_DIR}/CHANGELOG.md
                     OUTPUT_FILE ${folder}/CHANGELOG.md.gz)
-    install(FILES ${folder}/changelog.Debian.gz ${folder}/CHANGELOG.md.gz ${packaging}/copyright
+    install(FILES ${folder}/changelog.gz ${folder}/CHANGELOG.md.gz ${packaging}/copyright
             DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${named} COMPONENT ${package})
   endif()
 endforeach()
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME holdfast)
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "")  # each package has its own
 set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})
-set(CPACK_PACKAGE_CONTACT "The Holdfast authors <holdfast@localhost.localdomain>")
+set(CPACK_PACKAGE_CONTACT "The Holdfast authors <holdfast@example.org>")
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_COMPONENTS_ALL holdfast agent node)
 set(CPACK_DEB_COMPONENT_INSTALL ON)
@@ -119,27 +120,27 @@ set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXE
 
 set(CPACK_DEBIAN_HOLDFAST_PACKAGE_NAME holdfast)
 set(CPACK_DEBIAN_HOLDFAST_DESCRIPTION "replicated backup and restore
- Backs files up to several repository nodes in one pass and restores them from
- any one of them. What is stored is encrypted, deduplicated and signed; nodes
- hold no key.
- .
- This package has the command line.")
+Backs files up to several repository nodes in one pass and restores them from
+any one of them. What is stored is encrypted, deduplicated and signed; nodes
+hold no key.
+
+This package has the command line.")
 set(CPACK_DEBIAN_AGENT_PACKAGE_NAME holdfast-agent)
 set(CPACK_DEBIAN_AGENT_PACKAGE_RECOMMENDS holdfast)
 set(CPACK_DEBIAN_AGENT_DESCRIPTION "replicated backup, unattended
- Backs files up to several repository nodes in one pass and restores them from
- any one of them. What is stored is encrypted, deduplicated and signed; nodes
- hold no key.
- .
- This package runs the backups that profiles describe, from systemd timers.")
+Backs files up to several repository nodes in one pass and restores them from
+any one of them. What is stored is encrypted, deduplicated and signed; nodes
+hold no key.
+
+This package runs the backups that profiles describe, from systemd timers.")
 set(CPACK_DEBIAN_NODE_PACKAGE_NAME holdfast-node)
 set(CPACK_DEBIAN_NODE_PACKAGE_DEPENDS "systemd (>= 252), init-system-helpers (>= 1.50)")
 set(CPACK_DEBIAN_NODE_DESCRIPTION "node of a replicated backup repository
- Backs files up to several repository nodes in one pass and restores them from
- any one of them. What is stored is encrypted, deduplicated and signed; nodes
- hold no key.
- .
- This package has the node, which holds repositories for other machines.")
+Backs files up to several repository nodes in one pass and restores them from
+any one of them. What is stored is encrypted, deduplicated and signed; nodes
+hold no key.
+
+This package has the node, which holds repositories for other machines.")
 
 # CPack wants the maintainer scripts by these names.
 foreach(package agent node)
