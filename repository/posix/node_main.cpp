@@ -39,6 +39,9 @@ int run(int argc, char** argv) {
   init->add_option("--advertise", configuration.advertise,
                    "Where agents reach the node, if that is another address")
       ->type_name("tcp://HOST:PORT");
+  init->add_option("--metrics", configuration.metrics,
+                   "Where Prometheus reads metrics, on this machine only")
+      ->type_name("127.0.0.1:PORT|unix:/PATH");
   init->add_option("--name", configuration.name, "What people call the node")
       ->capture_default_str();
   CLI::App* serve = add("serve", "Run until SIGTERM or SIGINT");
