@@ -142,9 +142,9 @@ void put_all(Json& object, const std::string& name, const std::vector<std::strin
   if (!exact) object[name + "_base64"] = std::move(encoded);
 }
 
-void EmbeddedLog::note(repository::Severity severity, std::string_view line) {
-  if (severity == repository::Severity::kInfo) return;
-  output_.warning(line);
+void EmbeddedLog::note(const repository::Event& event) {
+  if (event.severity == repository::Severity::kInfo) return;
+  output_.warning(event.line);
 }
 
 }  // namespace holdfast::cli

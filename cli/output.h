@@ -63,7 +63,7 @@ void put_all(Json& object, const std::string& name, const std::vector<std::strin
 class EmbeddedLog final : public repository::EventLog {
  public:
   explicit EmbeddedLog(Output& output) : output_(output) {}
-  void note(repository::Severity severity, std::string_view line) override;
+  void note(const repository::Event& event) override;
 
  private:
   Output& output_;

@@ -72,6 +72,8 @@ add_custom_target(manual DEPENDS ${made})
 install(FILES systemd/holdfast-node.service DESTINATION ${units} COMPONENT node)
 install(FILES systemd/holdfast.sysusers DESTINATION lib/sysusers.d RENAME holdfast.conf
         COMPONENT node)
+install(FILES systemd/holdfast.tmpfiles DESTINATION lib/tmpfiles.d RENAME holdfast.conf
+        COMPONENT node)
 install(FILES systemd/holdfast-agent@.service systemd/holdfast-agent@.timer
               systemd/holdfast-verify@.service systemd/holdfast-verify@.timer
         DESTINATION ${units} COMPONENT agent)

@@ -9,6 +9,7 @@ void Answer::succeed(wire::ReplyProto reply, SharedBytes body) const {
 }
 
 void Answer::fail(const Error& error, std::span<const ObjectId> missing) const {
+  counters_->refuse(error.code());
   wire::ReplyProto reply;
   wire::set_error(reply, error);
   if (!missing.empty())

@@ -6,6 +6,7 @@
 #include "common/base/digest.h"
 #include "common/ports/transport.h"
 #include "common/wire/message.h"
+#include "repository/node_figures.h"
 
 namespace holdfast::repository {
 
@@ -15,13 +16,17 @@ struct Incarnation {
   std::uint64_t number = 0;
 };
 
-// A small value. Exactly one of its functions is called, once. The responder and the incarnation
-// outlive it. Loop thread only.
+// A small value. Exactly one of its functions is called, once. What it is made of outlives
+// it. Loop thread only.
 class Answer {
  public:
-  Answer(Responder& responder, const Incarnation& incarnation, const Peer& peer,
-         std::uint64_t request)
-      : responder_(&responder), incarnation_(&incarnation), peer_(peer), request_(request) {}
+  Answer(Responder& responder, const Incarnation& incarnation, RequestCounters& counters,
+         const Peer& peer, std::uint64_t request)
+      : responder_(&responder),
+        incarnation_(&incarnation),
+        counters_(&counters),
+        peer_(peer),
+        request_(request) {}
 
   const Peer& peer() const { return peer_; }
   // `reply` has its `what` set; id and incarnation are put in here.
@@ -34,6 +39,7 @@ class Answer {
 
   Responder* responder_;
   const Incarnation* incarnation_;
+  RequestCounters* counters_;
   Peer peer_;
   std::uint64_t request_;
 };

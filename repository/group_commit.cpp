@@ -7,11 +7,14 @@
 
 namespace holdfast::repository {
 
-GroupCommit::GroupCommit(Store& store, EventLoop& loop, Executor& executor, Hooks hooks)
+GroupCommit::GroupCommit(Store& store, EventLoop& loop, Executor& executor, const Clock& clock,
+                         Hooks hooks)
     : store_(store),
       loop_(loop),
       executor_(executor),
+      clock_(clock),
       hooks_(std::move(hooks)),
+      sync_seconds_({0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30}),
       alive_(std::make_shared<GroupCommit*>(this)) {}
 
 bool GroupCommit::wait(std::uint64_t connection, Done done) {
@@ -40,18 +43,23 @@ void GroupCommit::start() {
   running_ = true;
   covered_ = std::exchange(next_, {});
   hooks_.begun();
-  executor_.submit(
-      [work = store_.begin_sync(), loop = &loop_, alive = std::weak_ptr(alive_)]() mutable {
-        Status outcome = work.run();
-        loop->post([work = std::move(work), alive, outcome = std::move(outcome)]() mutable {
-          if (const auto self = alive.lock()) (*self)->finish(std::move(work), std::move(outcome));
-        });
-      });
+  executor_.submit([work = store_.begin_sync(), loop = &loop_, clock = &clock_,
+                    alive = std::weak_ptr(alive_)]() mutable {
+    const Instant begun = clock->now();
+    Status outcome = work.run();
+    const Duration took = clock->now() - begun;
+    loop->post([work = std::move(work), alive, outcome = std::move(outcome), took]() mutable {
+      if (const auto self = alive.lock())
+        (*self)->finish(std::move(work), std::move(outcome), took);
+    });
+  });
 }
 
-void GroupCommit::finish(SyncWork work, Status outcome) {
+void GroupCommit::finish(SyncWork work, Status outcome, Duration took) {
   running_ = false;
+  sync_seconds_.observe(std::chrono::duration<double>(took).count());
   const Status result = store_.finish_sync(std::move(work), std::move(outcome));
+  if (!result) ++failed_syncs_;
   hooks_.finished(result);
   std::vector<Waiter> told = std::exchange(covered_, {});
   // A failed sync gives up everything behind the last good one, what came meanwhile too.

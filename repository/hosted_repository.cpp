@@ -17,7 +17,7 @@ Result<std::unique_ptr<HostedRepository>> HostedRepository::load(const Repositor
   const RecoveryReport& recovery = hosted->store().recovery();
   if (recovery.damaged_records != 0 || recovery.torn_bytes != 0 || recovery.index_rebuilt)
     hosted->note(
-        recovery.damaged_records != 0 ? Severity::kError : Severity::kWarning,
+        recovery.damaged_records != 0 ? Severity::kError : Severity::kWarning, "recovered",
         fmt::format("recovered: {} records replayed, {} torn bytes cut off, {} damaged "
                     "records skipped{}",
                     recovery.records_replayed, recovery.torn_bytes, recovery.damaged_records,
@@ -32,7 +32,7 @@ HostedRepository::HostedRepository(const RepositoryId& id, OpenedStore opened,
     : id_(id),
       ports_(std::move(ports)),
       opened_(std::move(opened)),
-      commits_(store(), ports_.loop, ports_.executor,
+      commits_(store(), ports_.loop, ports_.executor, ports_.clock,
                {[this] { sync_begun(); }, [this](const Status& result) { sync_finished(result); }}),
       verifications_(store(), ports_.clock) {
   recovery_tried_at_ = ports_.clock.now();
@@ -53,7 +53,8 @@ Status HostedRepository::load_charter() {
       membership_ = std::make_unique<Membership>(std::move(*charter));
       return true;
     }
-    note(Severity::kError, fmt::format("a charter is left out: {}", charter.error().message()));
+    note(Severity::kError, "charter_left_out",
+         fmt::format("a charter is left out: {}", charter.error().message()));
     if (!refusal) refusal = charter.error();
     return charter.error().code() == Code::kUnsupportedVersion;
   });
@@ -74,13 +75,16 @@ void HostedRepository::load_manifests() {
     auto manifest = format::parse_manifest(record.signed_bytes);
     const Status good = manifest ? check_signature(*manifest) : Status(manifest.error());
     if (!good) {
-      note(Severity::kError, fmt::format("manifest {} is left out: {}", record.id.short_hex(),
-                                         good.error().message()));
+      note(
+          Severity::kError, "manifest_left_out",
+          fmt::format("manifest {} is left out: {}", record.id.short_hex(), good.error().message()),
+          manifest ? std::optional(manifest->manifest.agent) : std::nullopt);
       continue;
     }
     if (auto order = snapshots_.check_order(*manifest); !order)
-      note(Severity::kWarning, order.error().message());
-    if (!snapshots_.find(manifest->id)) snapshots_.append(*manifest);
+      note(Severity::kWarning, "snapshots_out_of_order", order.error().message(),
+           manifest->manifest.agent);
+    if (!snapshots_.find(manifest->id)) snapshots_.append(*manifest, record.received);
   }
   // What recovery found may so far be only in the page cache: a process that dies leaves it there.
   if (store().unsynced_bytes() == 0)
@@ -89,8 +93,10 @@ void HostedRepository::load_manifests() {
     commits_.sync_in_background();
 }
 
-void HostedRepository::note(Severity severity, std::string_view line) {
-  ports_.log.note(severity, fmt::format("repository {}: {}", id_.short_hex(), line));
+void HostedRepository::note(Severity severity, std::string_view kind, std::string_view line,
+                            const std::optional<AgentId>& agent) {
+  ports_.log.note(
+      {severity, kind, fmt::format("repository {}: {}", id_.short_hex(), line), id_, agent});
 }
 
 void HostedRepository::try_to_write_again() {
@@ -103,13 +109,14 @@ bool HostedRepository::recovers_writes() {
   recovery_tried_at_ = ports_.clock.now();
   if (HOLDFAST_PLANTED("stay read-only for good")) return false;
   if (!store().try_recover_writes() || store().read_only()) return false;
-  note(Severity::kInfo, "takes writes again");
+  note(Severity::kInfo, "writable", "takes writes again");
   return true;
 }
 
 void HostedRepository::watch_read_only() {
   if (!store().read_only() || recovery_timer_runs_) return;
-  note(Severity::kError, fmt::format("takes no writes: {}", store().statistics().read_only_reason));
+  note(Severity::kError, "read_only",
+       fmt::format("takes no writes: {}", store().statistics().read_only_reason));
   recovery_timer_runs_ = true;
   recovery_timer_ =
       ports_.loop.after(ports_.limits.recovery_interval, [this] { on_recovery_timer(); });
@@ -129,9 +136,9 @@ void HostedRepository::sync_begun() {
 
 void HostedRepository::sync_finished(const Status& result) {
   if (!result) {
-    note(Severity::kError, fmt::format("a sync failed, what it should have made durable is given "
-                                       "up: {}",
-                                       result.error().message()));
+    note(Severity::kError, "sync_failed",
+         fmt::format("a sync failed, what it should have made durable is given up: {}",
+                     result.error().message()));
     snapshots_.give_up_the_rest();
     pending_charter_.reset();
     ports_.acknowledged_bytes_lost();
@@ -143,7 +150,7 @@ void HostedRepository::sync_finished(const Status& result) {
   if (covered_.charter && pending_charter_) {
     membership_ = std::make_unique<Membership>(*std::move(pending_charter_));
     pending_charter_.reset();
-    note(Severity::kInfo, fmt::format("charter {} holds", charter_version()));
+    note(Severity::kInfo, "charter_changed", fmt::format("charter {} holds", charter_version()));
   }
 }
 

@@ -13,6 +13,7 @@
 #include "repository/event_log.h"
 #include "repository/group_commit.h"
 #include "repository/membership.h"
+#include "repository/node_figures.h"
 #include "repository/repository_shelf.h"
 #include "repository/snapshot_list.h"
 #include "repository/verification_runs.h"
@@ -51,6 +52,7 @@ class HostedRepository {
   const Membership* membership() const { return membership_.get(); }
   std::uint64_t charter_version() const { return membership_ ? membership_->charter().version : 0; }
   StoreStatistics statistics() { return store().statistics(); }
+  RepositoryFigures figures();
 
   // receive_put_frame.cpp
   void receive_present(const wire::PresentRequest&, const Answer&);
@@ -91,7 +93,8 @@ class HostedRepository {
   bool recovers_writes();
   void sync_begun();
   void sync_finished(const Status& result);
-  void note(Severity severity, std::string_view line);
+  void note(Severity severity, std::string_view kind, std::string_view line,
+            const std::optional<AgentId>& agent = {});
 
   Status accept_frame(const Asker& asker, const format::ParsedFrame& frame) const;
   Result<format::SignedManifest> accept_manifest(const Asker& asker, ByteView bytes) const;
@@ -99,6 +102,7 @@ class HostedRepository {
   // kMissingObjects if it is not there with all below it.
   Status require_present(const ObjectId& root);
   Result<std::vector<bool>> roots_present(std::span<const Snapshot> snapshots);
+  Result<std::uint64_t> complete_snapshots();
   void answer_when_durable(const Answer& answer, wire::ReplyProto reply);
   Store::AgentKeys agent_keys() const;
 
@@ -110,6 +114,7 @@ class HostedRepository {
   SnapshotList snapshots_;
   GroupCommit commits_;
   VerificationRuns verifications_;
+  RepositoryCounters counters_;
 
   struct Covered {  // by the sync that runs
     std::size_t snapshots = 0;

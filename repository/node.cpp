@@ -18,6 +18,8 @@ std::optional<std::uint64_t> leading_id(ByteView head) {
   return load_le<std::uint64_t>(head.data() + 1);
 }
 
+static_assert(Request::kPrepare < RequestCounters::kTypes, "a request is not counted");
+
 constexpr std::uint32_t kAnyEnrolled = 0;
 
 // Any of these roles is enough.
@@ -90,8 +92,10 @@ Status Node::start() {
     Result<HostedRepository*> hosted =
         opened ? host(id, *std::move(opened)) : Result<HostedRepository*>(opened.error());
     if (hosted) continue;
-    ports_.log.note(Severity::kError, fmt::format("repository {} cannot be opened: {}",
-                                                  id.short_hex(), hosted.error().message()));
+    ports_.log.note({Severity::kError, "repository_unreadable",
+                     fmt::format("repository {} cannot be opened: {}", id.short_hex(),
+                                 hosted.error().message()),
+                     id});
     unopened_.emplace(id, hosted.error());
   }
   return {};
@@ -130,7 +134,8 @@ bool Node::admits(const CurveKey& key) {
     if (repository->membership() != nullptr && repository->membership()->by_key(key) != nullptr)
       return true;
   const auto invitation = ports_.invitations.find(key);
-  if (!invitation) ports_.log.note(Severity::kError, invitation.error().message());
+  if (!invitation)
+    ports_.log.note({Severity::kError, "invitation_unreadable", invitation.error().message()});
   return invitation && invitation->has_value();
 }
 
@@ -140,13 +145,16 @@ void Node::on_disconnect(const Peer& peer) {
 
 void Node::on_message(const Peer& peer, Message message) {
   const auto answer_to = [&](std::uint64_t id) {
-    return Answer(ports_.responder, incarnation_, peer, id);
+    return Answer(ports_.responder, incarnation_, requests_, peer, id);
   };
   auto request = wire::decode_request(message.head);
   if (!request) {
     const auto id = leading_id(message.head);
-    return id ? answer_to(*id).fail(request.error()) : ports_.responder.disconnect(peer);
+    if (id) return answer_to(*id).fail(request.error());
+    ++requests_.malformed;
+    return ports_.responder.disconnect(peer);
   }
+  ++requests_.received[request->what_case()];
   const Answer answer = answer_to(request->id());
   const auto id = RepositoryId::from(as_bytes(request->repository()));
   if (!id) return answer.fail(Error(Code::kProtocol, "a repository's id has 32 bytes"));
@@ -164,6 +172,14 @@ void Node::on_message(const Peer& peer, Message message) {
   if (repository != nullptr && repository->membership() != nullptr)
     return receive(asker, *repository, *request, std::move(message.body), answer);
   receive_about_absent(asker, *id, *request, answer);
+}
+
+NodeFigures Node::figures() {
+  NodeFigures figures{options_.id, options_.program, {}, {}, requests_};
+  for (const auto& [id, repository] : hosted_)
+    figures.repositories.push_back(repository->figures());
+  for (const auto& [id, error] : unopened_) figures.unopened.push_back(id);
+  return figures;
 }
 
 HostedRepository* Node::find(const RepositoryId& id) {

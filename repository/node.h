@@ -63,6 +63,8 @@ class Node final : public MessageHandler {
   bool admits(const CurveKey& key);
   std::uint64_t incarnation() const { return incarnation_.number; }
   std::size_t repositories() const { return hosted_.size(); }
+  // Costs a look-up for each snapshot, though at most once a second where there are many.
+  NodeFigures figures();
 
  private:
   void receive(const Asker& asker, HostedRepository& repository, wire::RequestProto& request,
@@ -89,6 +91,7 @@ class Node final : public MessageHandler {
   Incarnation incarnation_;
   const Instant started_at_;
   bool stopping_ = false;
+  RequestCounters requests_;
   std::map<RepositoryId, std::unique_ptr<HostedRepository>> hosted_;
   std::map<RepositoryId, Error> unopened_;
 };

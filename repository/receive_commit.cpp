@@ -74,13 +74,13 @@ void HostedRepository::receive_commit(const Asker& asker, const wire::CommitRequ
     return answer.succeed(std::move(reply));
   if (!place) {
     try_to_write_again();
-    const Status appended =
-        store().append_manifest(manifest->id, root, ports_.clock.wall(), manifest->bytes);
+    const UnixTime received = ports_.clock.wall();
+    const Status appended = store().append_manifest(manifest->id, root, received, manifest->bytes);
     if (!appended) {
       watch_read_only();
       return fail_naming(answer, appended.error(), root);
     }
-    snapshots_.append(*manifest);
+    snapshots_.append(*manifest, received);
   }
   if (HOLDFAST_PLANTED("acknowledge a commit before its sync")) return answer.succeed(reply);
   answer_when_durable(answer, std::move(reply));

@@ -27,7 +27,8 @@ void Node::receive_first_charter(const Asker& asker, const RepositoryId& id,
     const auto hosted = host(id, *std::move(opened));
     if (!hosted) return answer.fail(hosted.error());
     repository = *hosted;
-    ports_.log.note(Severity::kInfo, fmt::format("repository {} is created", id.hex()));
+    ports_.log.note({Severity::kInfo, "repository_created",
+                     fmt::format("repository {} is created", id.hex()), id});
   }
   repository->receive_put_charter(asker, request, answer);
 }

@@ -46,6 +46,7 @@ void HostedRepository::receive_put_frame(const Asker& asker, const SharedBytes& 
     const auto missing = store().missing_refs(*frame);
     return missing ? answer.fail(outcome.error(), *missing) : answer.fail(missing.error());
   }
+  counters_.received.add(bytes.size());
   if (store().unsynced_bytes() > ports_.limits.unsynced_bytes) commits_.sync_in_background();
   wire::ReplyProto reply;
   reply.mutable_put_frame()->set_new_objects(outcome->new_objects);

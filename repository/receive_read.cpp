@@ -47,12 +47,16 @@ void HostedRepository::receive_get_frame(const wire::GetFrameRequest& request,
   if (!id) return answer.fail(id.error());
   auto frame = store().read_frame(*id);
   if (!frame) {
-    if (frame.error().code() == Code::kCorrupt)
-      note(Severity::kError, fmt::format("damage found: {}", frame.error().message()));
+    if (frame.error().code() == Code::kCorrupt) {
+      ++counters_.damage;
+      note(Severity::kError, "damage_found",
+           fmt::format("damage found: {}", frame.error().message()));
+    }
     return answer.fail(frame.error());
   }
   wire::ReplyProto reply;
   reply.mutable_get_frame();
+  counters_.sent.add(frame->size());
   answer.succeed(std::move(reply), SharedBytes(*std::move(frame)));
 }
 
@@ -62,8 +66,11 @@ void HostedRepository::receive_report_damage(const wire::ReportDamageRequest& re
   if (!id) return answer.fail(id.error());
   const auto damaged = store().report_damage(*id, agent_keys());
   if (!damaged) return answer.fail(damaged.error());
-  if (*damaged)
-    note(Severity::kError, fmt::format("object {} is damaged, as was reported", id->short_hex()));
+  if (*damaged) {
+    ++counters_.damage;
+    note(Severity::kError, "damage_found",
+         fmt::format("object {} is damaged, as was reported", id->short_hex()));
+  }
   wire::ReplyProto reply;
   reply.mutable_report_damage()->set_damaged(*damaged);
   answer.succeed(std::move(reply));

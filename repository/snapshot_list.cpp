@@ -33,12 +33,13 @@ Status SnapshotList::check_order(const format::SignedManifest& manifest) const {
   return {};
 }
 
-void SnapshotList::append(const format::SignedManifest& manifest) {
+void SnapshotList::append(const format::SignedManifest& manifest, UnixTime received) {
   const format::Manifest& body = manifest.manifest;
   const bool is_new = by_id_.emplace(manifest.id, all_.size()).second;
   check(is_new, "a manifest was put on the list twice");
   by_agent_[body.agent].emplace(body.sequence, all_.size());
-  all_.push_back({manifest.id, body.agent, body.sequence, body.previous, body.root});
+  all_.push_back({manifest.id, body.agent, body.sequence, body.previous, body.root,
+                  body.claimed_time, received});
 }
 
 std::optional<std::size_t> SnapshotList::find(const ManifestId& id) const {

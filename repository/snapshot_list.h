@@ -19,6 +19,7 @@ struct Snapshot {
   std::uint64_t sequence = 0;
   std::optional<ManifestId> previous;
   ObjectId root;
+  UnixTime claimed, received;  // by the agent's clock; by this node's
 };
 
 class SnapshotList {
@@ -27,7 +28,7 @@ class SnapshotList {
   // agent's order that is here does not link to it. Gaps are allowed: a node may have missed some.
   Status check_order(const format::SignedManifest& manifest) const;
   // Puts one that is not in the list behind all others.
-  void append(const format::SignedManifest& manifest);
+  void append(const format::SignedManifest& manifest, UnixTime received);
 
   std::size_t size() const { return all_.size(); }
   // Its place in the list; nullopt if it is not there.

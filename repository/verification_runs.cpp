@@ -50,7 +50,11 @@ Result<const VerificationRuns::Report*> VerificationRuns::advance(const Key& key
   } while (!run.report.figures.done && ++steps < kMaxStepsPerSlice &&
            clock_.now() - begun < kSlice);
   run.asked_at = clock_.now();
-  if (run.report.figures.done) active_ = nullptr;
+  if (run.report.figures.done) {
+    active_ = nullptr;
+    if (depth.kind != VerifyDepth::kStructure && depth.fraction == 1.0)
+      read_all_at_ = clock_.wall();
+  }
   return &run.report;
 }
 
@@ -80,6 +84,7 @@ bool VerificationRuns::takes_turn(const Run& run) {
 Status VerificationRuns::step(Run& run, const Store::AgentKeys& keys) {
   HOLDFAST_ASSIGN(VerifyProgress progress,
                   store_.verify_step(run.depth, keys, run.report.steps == 0));
+  damage_found_ += progress.damaged.size();
   add(run.report.figures, std::move(progress));
   ++run.report.steps;
   return {};

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <list>
+#include <optional>
 
 #include "common/ports/clock.h"
 #include "common/ports/transport.h"
@@ -46,6 +47,11 @@ class VerificationRuns {
   Result<const Report*> advance(const Key& key, const VerifyDepth& depth,
                                 const Store::AgentKeys& keys);
 
+  // When the last run ended that read every byte; of this process.
+  std::optional<UnixTime> read_all_at() const { return read_all_at_; }
+  // Objects that were newly found to be damaged, by all runs.
+  std::uint64_t damage_found() const { return damage_found_; }
+
  private:
   struct Run {
     Key key;
@@ -61,6 +67,8 @@ class VerificationRuns {
   const Clock& clock_;
   std::list<Run> runs_;          // most recently asked about first
   const Run* active_ = nullptr;  // whose cursor the store has
+  std::optional<UnixTime> read_all_at_;
+  std::uint64_t damage_found_ = 0;
 };
 
 }  // namespace holdfast::repository

@@ -21,7 +21,10 @@ namespace {
 
 constexpr int kConnecting =
     ZMQ_EVENT_CONNECTED | ZMQ_EVENT_CONNECT_DELAYED | ZMQ_EVENT_CONNECT_RETRIED;
-constexpr int kEvents = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | kConnecting;
+constexpr int kHandshakeFailed =
+    ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL;
+constexpr int kEvents =
+    ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | kConnecting | kHandshakeFailed;
 
 // TCP_ESTABLISHED, which <linux/tcp.h> leaves to a header that excludes it.
 constexpr std::uint8_t kEstablished = 1;
@@ -93,6 +96,7 @@ void ConnectionGuard::read_events() {
     else if (kind == ZMQ_EVENT_ACCEPTED || kind == ZMQ_EVENT_CONNECTED)
       on_open(fd);
     if ((kind & kConnecting) != 0) events_.connecting();
+    if ((kind & kHandshakeFailed) != 0) events_.handshake_failed();
   }
 }
 
@@ -146,6 +150,7 @@ void ConnectionGuard::cut(ConnectionNumber number, std::string_view reason) {
   Connection& connection = found->second;
   connection.cut = true;
   spdlog::debug("connection {} is cut: {}", number, reason);
+  events_.cut(reason);
   if (cookie_of(connection.fd) == connection.cookie) ::shutdown(connection.fd, SHUT_RDWR);
 }
 

@@ -40,6 +40,10 @@ struct ConnectionEvents {
   std::function<void(ConnectionNumber)> ended = [](ConnectionNumber) {};
   // For sockets that connect: libzmq is trying, or will, or has just done so.
   std::function<void()> connecting = [] {};
+  // For sockets that listen: a connection ended in its handshake, before any key was asked about.
+  std::function<void()> handshake_failed = [] {};
+  // A connection is ended for this reason, a literal.
+  std::function<void(std::string_view)> cut = [](std::string_view) {};
 };
 
 // Loop thread only.
@@ -57,7 +61,8 @@ class ConnectionGuard {
   std::optional<ConnectionNumber> find(int fd);
   // A whole message of `wire_bytes` was taken from the connection.
   void took(ConnectionNumber connection, std::uint64_t wire_bytes);
-  // Ends the connection at the socket; what libzmq still has queued of it may yet be delivered.
+  // Ends the connection at the socket, for a reason that is a literal; what libzmq still has queued
+  // of it may yet be delivered.
   void cut(ConnectionNumber connection, std::string_view reason);
 
   std::size_t connections() const { return connections_.size(); }

@@ -74,16 +74,27 @@ void ZapAuthenticator::answer(const std::vector<ZmqMessage>& request) {
 }
 
 ZapAuthenticator::Verdict ZapAuthenticator::judge(const std::vector<ZmqMessage>& request) {
-  if (request.size() != kFrames || as_text(request[kVersion].view()) != "1.0")
+  if (request.size() != kFrames || as_text(request[kVersion].view()) != "1.0") {
+    ++counters_.malformed;
     return {"500", "Internal error"};
+  }
   CurveKey key;
   const ByteView claimed = request[kKey].view();
-  if (as_text(request[kMechanism].view()) != "CURVE" || claimed.size() != key.size())
+  if (as_text(request[kMechanism].view()) != "CURVE" || claimed.size() != key.size()) {
+    ++counters_.malformed;
     return {"400", "CURVE only"};
+  }
   std::copy(claimed.begin(), claimed.end(), key.begin());
-  if (!admits_(key)) return {"400", "Not admitted"};
+  if (!admits_(key)) {
+    ++counters_.not_admitted;
+    return {"400", "Not admitted"};
+  }
   // Not 300, "try later": libzmq would then keep the connection until its handshake times out.
-  if (!spend(key)) return {"400", "Too many connections"};
+  if (!spend(key)) {
+    ++counters_.too_many;
+    return {"400", "Too many connections"};
+  }
+  ++counters_.admitted;
   return {"200", "OK"};
 }
 

@@ -6,6 +6,7 @@
 // and each connection may claim a routing id of its own choice; neither must be free of charge.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -19,6 +20,14 @@ namespace holdfast {
 struct HandshakeRate {
   unsigned burst = 64;                               // at once, per key
   Duration refill = std::chrono::milliseconds(250);  // for one more
+};
+
+// How many handshakes ended how. Those that CURVE itself refuses never come here.
+struct HandshakeCounters {
+  std::uint64_t admitted = 0;
+  std::uint64_t not_admitted = 0;  // of a key that nobody enrolled or invited
+  std::uint64_t too_many = 0;      // of a key whose budget is spent
+  std::uint64_t malformed = 0;
 };
 
 // Loop thread only. The context and the loop must outlive it.
@@ -36,6 +45,7 @@ class ZapAuthenticator {
   void stop();
   bool running() const { return socket_.has_value(); }
   const ZmqContext& context() const { return context_; }
+  const HandshakeCounters& counters() const { return counters_; }
 
  private:
   struct Budget {
@@ -58,6 +68,7 @@ class ZapAuthenticator {
   const HandshakeRate rate_;
   std::optional<ZmqSocket> socket_;
   WatchId watch_ = 0;
+  HandshakeCounters counters_;
   std::map<CurveKey, Budget> budgets_;  // of admitted keys only, so no more than the charter has
 };
 

@@ -143,9 +143,11 @@ Status ZmqListener::open_socket(const std::string& endpoint) {
                                ? descriptors - kDescriptorsForOthers
                                : descriptors / 2;
   limits.connections = std::min(limits.connections, std::max<std::size_t>(room, 1));
-  HOLDFAST_ASSIGN(guard_,
-                  ConnectionGuard::watch(context_, loop_, *socket_, limits,
-                                         {.ended = [this](ConnectionNumber n) { on_ended(n); }}));
+  HOLDFAST_ASSIGN(
+      guard_, ConnectionGuard::watch(context_, loop_, *socket_, limits,
+                                     {.ended = [this](ConnectionNumber n) { on_ended(n); },
+                                      .handshake_failed = [this] { ++counters_.handshakes_failed; },
+                                      .cut = [this](auto why) { ++counters_.cut[why]; }}));
   if (::zmq_bind(socket_->handle(), endpoint.c_str()) != 0) {
     const std::string what = "cannot listen at " + endpoint;
     const int refused = errno;
@@ -225,6 +227,8 @@ bool ZmqListener::receive(Incoming& incoming) {
 }
 
 void ZmqListener::deliver(Incoming incoming) {
+  ++counters_.messages_received;
+  counters_.bytes_received += incoming.wire_bytes;
   Conversation* conversation = conversation_of(incoming);
   if (conversation == nullptr) return;
   const Peer peer = conversation->peer;
@@ -311,12 +315,16 @@ void ZmqListener::send(Conversation& to, Message message) {
     drain_soon();
   }
   if (!taken) {
+    ++counters_.replies_dropped;
     if (error == EAGAIN && ++to.drops >= options_.drops_until_cut)
       refuse(to.peer.connection, "it does not read its replies");
     return;
   }
   to.drops = 0;
   const bool has_body = !message.body.empty();
+  ++counters_.messages_sent;
+  counters_.bytes_sent += curve_wire_bytes(message.head.size()) +
+                          (has_body ? curve_wire_bytes(message.body.size()) : 0);
   auto head = std::make_shared<const Bytes>(std::move(message.head));
   const ByteView view(*head);
   check(socket_->send(ZmqMessage(counted({view, std::move(head)}, to.unsent)), has_body) &&

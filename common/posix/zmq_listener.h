@@ -10,9 +10,12 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -43,6 +46,15 @@ struct ListenerOptions {
   std::size_t stuck_until_reopen = 16;
 };
 
+// What went through a listener since it was made.
+struct ListenerCounters {
+  std::uint64_t messages_received = 0, messages_sent = 0;
+  std::uint64_t bytes_received = 0, bytes_sent = 0;  // of these, as encrypted
+  std::uint64_t replies_dropped = 0;                 // which their peers did not read
+  std::uint64_t handshakes_failed = 0;               // before any key was asked about
+  std::map<std::string_view, std::uint64_t> cut;     // connections, by reason
+};
+
 // Loop thread only; not destroyed from inside of a call to the handler. Context, loop,
 // authenticator and handler must outlive it.
 class ZmqListener final : public Responder {
@@ -65,6 +77,9 @@ class ZmqListener final : public Responder {
   void reply(const Peer& peer, Message message) override;
   void disconnect(const Peer& peer) override;
 
+  // Not for a moment while it opens its socket anew, or for long if it cannot.
+  bool listening() const { return socket_.has_value(); }
+  const ListenerCounters& counters() const { return counters_; }
   // For status and tests.
   std::size_t connections() const { return guard_ ? guard_->connections() : 0; }
   std::uint64_t unread_bytes() const { return guard_ ? guard_->unread_bytes() : 0; }
@@ -112,6 +127,7 @@ class ZmqListener final : public Responder {
   std::unordered_map<std::string, ConnectionNumber> by_routing_id_;
   std::vector<ConnectionNumber> leaving_;  // ended; told to the handler once the socket is empty
   std::uint64_t times_reopened_ = 0;
+  ListenerCounters counters_;
   std::shared_ptr<ZmqListener*> alive_;  // for tasks that may run when it is gone
 };
 

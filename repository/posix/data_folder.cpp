@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "common/crypto/hash.h"
+#include "repository/posix/local_address.h"
 #include "repository/posix/rocksdb_index.h"
 
 namespace holdfast::repository {
@@ -16,7 +17,7 @@ constexpr std::size_t kMaxSmallFile = 64 << 10;
 constexpr std::size_t kMaxName = 64;
 
 std::string configuration_path(const std::string& folder) { return folder + "/node.toml"; }
-std::string key_path(const std::string& folder) { return folder + "/node.key"; }
+std::string key_path_in(const std::string& folder) { return folder + "/node.key"; }
 std::string endpoint_path(const std::string& folder) { return folder + "/endpoint"; }
 std::string process_path(const std::string& folder) { return folder + "/process"; }
 
@@ -50,6 +51,8 @@ Status check_configuration(const NodeConfiguration& configuration) {
       return invalid(
           fmt::format("{} is not an address that others can connect to", configuration.advertise));
   }
+  if (!configuration.metrics.empty())
+    HOLDFAST_TRY_OR(parse_local_address(configuration.metrics), "metrics");
   return {};
 }
 
@@ -58,6 +61,7 @@ std::string encode(const NodeConfiguration& configuration) {
   table.insert("name", configuration.name);
   if (!configuration.listen.empty()) table.insert("listen", configuration.listen);
   if (!configuration.advertise.empty()) table.insert("advertise", configuration.advertise);
+  if (!configuration.metrics.empty()) table.insert("metrics", configuration.metrics);
   std::ostringstream text;
   text << table << "\n";
   return text.str();
@@ -72,6 +76,7 @@ Result<NodeConfiguration> decode(const std::string& path, std::string_view text)
       std::string* to = key == "name"        ? &configuration.name
                         : key == "listen"    ? &configuration.listen
                         : key == "advertise" ? &configuration.advertise
+                        : key == "metrics"   ? &configuration.metrics
                                              : nullptr;
       if (to == nullptr || !string)
         return invalid(fmt::format("{}: `{}` is not a setting of a node, or no text", path,
@@ -99,8 +104,7 @@ Result<std::string> read_line(FileSystem& files, const std::string& path) {
   return text;
 }
 
-Result<CurveKeyPair> read_key(FileSystem& files, const std::string& folder) {
-  const std::string path = key_path(folder);
+Result<CurveKeyPair> read_key(FileSystem& files, const std::string& path) {
   HOLDFAST_ASSIGN(std::string text, read_line(files, path));
   auto bytes = hex_decode(text);
   crypto::wipe({reinterpret_cast<Byte*>(text.data()), text.size()});
@@ -156,10 +160,10 @@ Status DataFolder::create(FileSystem& files, const std::string& path,
     HOLDFAST_TRY(check_empty(files, path));
     HOLDFAST_TRY(make_directories(files, path));
   }
-  HOLDFAST_ASSIGN(const bool has_key, files.exists(key_path(path)));
+  HOLDFAST_ASSIGN(const bool has_key, files.exists(key_path_in(path)));
   if (!has_key) {
     std::string text = hex_encode(generate_curve_key_pair().secret_key.view()) + "\n";
-    const Status written = write_file_atomically(files, key_path(path), as_bytes(text));
+    const Status written = write_file_atomically(files, key_path_in(path), as_bytes(text));
     crypto::wipe({reinterpret_cast<Byte*>(text.data()), text.size()});
     HOLDFAST_TRY(written);
   } else {
@@ -170,13 +174,15 @@ Status DataFolder::create(FileSystem& files, const std::string& path,
   return write_file_atomically(files, configuration_path(path), as_bytes(encode(configuration)));
 }
 
-Result<DataFolder> DataFolder::open(FileSystem& files, const std::string& path) {
+Result<DataFolder> DataFolder::open(FileSystem& files, const std::string& path,
+                                    const std::string& key_path) {
   HOLDFAST_ASSIGN(const bool is_node, files.exists(configuration_path(path)));
   if (!is_node) return Error(Code::kNoRepository, fmt::format("there is no node in {}", path));
   // What create() was cut off behind its last rename may be seen and not be durable.
   HOLDFAST_TRY(files.sync_directory(path));
   HOLDFAST_ASSIGN(NodeConfiguration configuration, read_configuration(files, path));
-  HOLDFAST_ASSIGN(CurveKeyPair keys, read_key(files, path));
+  HOLDFAST_ASSIGN(CurveKeyPair keys,
+                  read_key(files, key_path.empty() ? key_path_in(path) : key_path));
   return DataFolder(files, path, std::move(configuration), std::move(keys));
 }
 

@@ -1,8 +1,9 @@
 // The folder that holds everything a node is:
 //
-//   node.toml       its name, where it listens, what it is called from outside
+//   node.toml       its name, where it listens, what it is called from outside, where it is watched
 //   node.key        its CURVE secret in hex, mode 0600; from it come its id and its server key
 //   endpoint        where it really listens, once it has: for port 0, and for invitations
+//   probe           written and synced every so often, to see whether the disk answers
 //   lock, process   held by the process that uses the repositories, and that process's number
 //   invites/        one file for each invitation, named after its public key
 //   repositories/   see repository/folder_shelf.h
@@ -25,6 +26,8 @@ struct NodeConfiguration {
   std::string name;       // for people; not empty
   std::string listen;     // "tcp://ADDRESS:PORT"; empty for a node that is only embedded
   std::string advertise;  // "tcp://HOST:PORT", where others reach it; empty: at `listen`
+  // Where /metrics and /healthz are served: see local_address.h; empty: nowhere.
+  std::string metrics = {};
   friend bool operator==(const NodeConfiguration&, const NodeConfiguration&) = default;
 };
 
@@ -40,8 +43,10 @@ class DataFolder {
   // something else.
   static Status create(FileSystem& files, const std::string& path,
                        const NodeConfiguration& configuration);
-  // kNoRepository if there is no node in it, kCorrupt if key or configuration cannot be read.
-  static Result<DataFolder> open(FileSystem& files, const std::string& path);
+  // kNoRepository if there is no node in it, kCorrupt if key or configuration cannot be read. The
+  // key is read from `key_path` instead of the folder, if that is not empty.
+  static Result<DataFolder> open(FileSystem& files, const std::string& path,
+                                 const std::string& key_path = {});
 
   const std::string& path() const { return path_; }
   const NodeConfiguration& configuration() const { return configuration_; }

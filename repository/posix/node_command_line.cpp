@@ -44,6 +44,9 @@ void describe(CLI::App& app, NodeLine& line) {
   init->add_option("--advertise", line.configuration.advertise,
                    "Where agents reach the node, if that is another address")
       ->type_name("tcp://HOST:PORT");
+  init->add_option("--metrics", line.configuration.metrics,
+                   "Where Prometheus reads metrics, on this machine only")
+      ->type_name("127.0.0.1:PORT|unix:/PATH");
   init->add_option("--name", line.configuration.name,
                    "What people call the node (default: the host's name)")
       ->type_name("NAME");

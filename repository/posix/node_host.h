@@ -8,8 +8,10 @@
 
 #include "common/posix/in_process_network.h"
 #include "common/posix/zmq_listener.h"
+#include "repository/disk_probe.h"
 #include "repository/node.h"
 #include "repository/posix/data_folder.h"
+#include "repository/posix/node_metrics.h"
 
 namespace holdfast::repository {
 
@@ -18,9 +20,12 @@ struct HostOptions {
   RepositoryLimits limits;
   StoreLimits store;
   ListenerOptions listener;
-  // Called on the node's loop every so often: it goes on as long as the loop does.
-  std::function<void()> heartbeat;
-  Duration heartbeat_interval = std::chrono::seconds(10);
+  // Of a node that serves. Called on its loop:
+  //   whenever its disk has answered in time: neither hangs;
+  std::function<void()> alive = [] {};
+  //   with one line for people, whenever what it says has changed.
+  std::function<void(const std::string&)> status = [](const std::string&) {};
+  DiskProbeOptions probe;
 };
 
 // What to do while another process uses the folder.
@@ -51,6 +56,10 @@ class NodeHost {
   // Where it answers, with the real port.
   const std::string& endpoint() const { return endpoint_; }
   const NodeId& id() const { return id_; }
+
+  // What a node that serves knows of itself, asked of its loop. kTimedOut if that does not answer
+  // in time. Also from several threads at once, all of which are through before stop() is called.
+  Result<std::shared_ptr<const HostFigures>> figures(Duration patience);
 
   // Takes no more writes, makes durable what is not, ends and lets go of the folder. Blocks. The
   // error says that bytes which were not acknowledged as durable are lost.

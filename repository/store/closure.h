@@ -61,6 +61,7 @@ class Closure {
   // after a failed sync took entries back.
   Status restore();
   std::uint64_t damaged_objects() const { return damaged_; }
+  std::uint64_t incomplete_lists() const { return incomplete_.size(); }
 
  private:
   using IdSet = std::unordered_set<ObjectId>;

@@ -118,7 +118,10 @@ Status Store::State::room_for(std::uint64_t size) {
 
 // From now on the store is read-only because of `error`.
 Error Store::State::refuse_writes(Error error) {
-  if (!read_only) read_only_reason = error.message();
+  if (!read_only) {
+    read_only_code = error.code();
+    read_only_reason = error.message();
+  }
   read_only = true;
   return error;
 }
@@ -203,7 +206,9 @@ StoreStatistics Store::statistics() {
                        state.parts.table.unsynced_count();
   statistics.damaged_objects = state.parts.closure.damaged_objects();
   statistics.free_bytes = state.files.free_bytes(state.path).value_or(0);
+  statistics.incomplete_lists = state.parts.closure.incomplete_lists();
   statistics.read_only = state.read_only;
+  statistics.read_only_code = state.read_only_code;
   statistics.read_only_reason = state.read_only_reason;
   return statistics;
 }

@@ -76,7 +76,9 @@ struct StoreStatistics {
   std::uint64_t objects = 0;          // approximate
   std::uint64_t damaged_objects = 0;  // known to be damaged, not yet replaced
   std::uint64_t free_bytes = 0;
+  std::uint64_t incomplete_lists = 0;  // list objects below which something is missing or damaged
   bool read_only = false;
+  std::optional<Code> read_only_code;  // what made it so
   std::string read_only_reason;
 };
 

@@ -43,6 +43,7 @@ struct Store::State {
   Verification verification;
 
   bool read_only = false;
+  std::optional<Code> read_only_code;
   std::string read_only_reason;
 
   // What the last successful sync covered. Entries before the mark may still wait for the index.

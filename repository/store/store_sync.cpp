@@ -125,6 +125,7 @@ Status Store::try_recover_writes() {
   if (!state.index_is_whole) HOLDFAST_TRY(state.rebuild_index());
   HOLDFAST_TRY(state.write_index());
   state.read_only = false;
+  state.read_only_code.reset();
   state.read_only_reason.clear();
   return {};
 }

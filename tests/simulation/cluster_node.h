@@ -79,8 +79,8 @@ class ClusterNode final : private MessageHandler, private Responder {
     }
   };
   struct KeptLog final : public repository::EventLog {
-    void note(repository::Severity severity, std::string_view line) override {
-      if (severity == repository::Severity::kError) last_error = line;
+    void note(const repository::Event& event) override {
+      if (event.severity == repository::Severity::kError) last_error = event.line;
     }
     std::string last_error;
   };

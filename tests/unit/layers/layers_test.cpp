@@ -103,6 +103,7 @@ const std::vector<Library> kLibraries = {
     {"zmq", {"common/posix/"}},
     {"archive", {"agent/posix/"}},
     {"rocksdb/", {"repository/posix/"}},
+    {"httplib", {"repository/posix/"}},
     {"systemd/", {"agent/posix/", "repository/posix/"}},
     {"toml++/", {"agent/posix/", "repository/posix/", "cli/"}},
     {"spdlog/", {"common/posix/", "agent/posix/", "repository/posix/", "cli/"}},

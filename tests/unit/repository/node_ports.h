@@ -142,9 +142,11 @@ class TestInvitations final : public Invitations {
 
 class RecordingLog final : public EventLog {
  public:
-  void note(Severity severity, std::string_view line) override {
-    if (severity == Severity::kError) errors.emplace_back(line);
+  void note(const Event& event) override {
+    events.push_back(event);
+    if (event.severity == Severity::kError) errors.push_back(event.line);
   }
+  std::vector<Event> events;
   std::vector<std::string> errors;
 };
 

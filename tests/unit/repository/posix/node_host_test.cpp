@@ -18,7 +18,7 @@ namespace {
 
 class QuietLog final : public EventLog {
  public:
-  void note(Severity, std::string_view) override {}
+  void note(const Event&) override {}
 };
 
 // Asks over one channel, and asks again while there is no answer, as an agent does.
