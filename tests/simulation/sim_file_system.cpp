@@ -178,7 +178,15 @@ class SimFileLock final : public FileLock {
 };
 
 SimFileSystem::SimFileSystem() : root_(std::make_shared<SimNode>(true)) {}
-SimFileSystem::~SimFileSystem() = default;
+SimFileSystem::~SimFileSystem() { replace_root(nullptr); }
+
+void SimFileSystem::replace_root(std::shared_ptr<SimNode> root) {
+  root_->dismantle();
+  for (const auto& made : folders_)
+    if (const auto folder = made.lock()) folder->dismantle();
+  folders_.clear();
+  root_ = std::move(root);
+}
 
 Status SimFileSystem::begin_call(Change change, const std::string& what) {
   if (stopped_) return stopped_error(what);
@@ -265,8 +273,10 @@ Status SimFileSystem::make_directory(const std::string& path) {
   if (there) return error(Code::kAlreadyExists, path, "File exists");
   if (there.error().code() != Code::kNotFound) return there.error();
   HOLDFAST_ASSIGN(const auto folder, find_folder(parent_path(path)));
+  const auto made = std::make_shared<SimNode>(true);
+  folders_.push_back(made);
   if (stop != StopPoint::kTorn)
-    folder->change_names({std::nullopt, last_component(path), std::make_shared<SimNode>(true)});
+    folder->change_names({std::nullopt, last_component(path), made});
   return end_call();
 }
 
@@ -366,7 +376,7 @@ void SimFileSystem::kill() { begin_anew(); }
 SimFileSystem::Image SimFileSystem::image() const { return root_->image(); }
 
 void SimFileSystem::restore(const Image& image) {
-  root_ = image ? image->image() : std::make_shared<SimNode>(true);
+  replace_root(image ? image->image() : std::make_shared<SimNode>(true));
   begin_anew();
 }
 
@@ -408,13 +418,14 @@ void SimFileSystem::persist(const std::string& path) {
 SimFileSystem::Moment SimFileSystem::moment() const {
   SimNode::Copies copies;
   Moment moment;
-  moment.root_ = root_->copy(copies);
+  const auto root = root_->copy(copies);
+  moment.root_ = {root.get(), [root](const SimNode*) { root->dismantle(); }};
   return moment;
 }
 
 void SimFileSystem::return_to(const Moment& moment) {
   SimNode::Copies copies;
-  root_ = moment.root_->copy(copies);
+  replace_root(moment.root_->copy(copies));
   begin_anew();
 }
 

@@ -112,6 +112,21 @@ void SimNode::persist() {
   for (const auto& [name, node] : names) node->persist();
 }
 
+void SimNode::dismantle() {
+  std::vector<std::shared_ptr<SimNode>> reached;  // kept until none is asked any more
+  const auto take = [&reached](SimNode& folder) {
+    for (Names* of : {&folder.names, &folder.stored_names}) {
+      for (auto& [name, node] : *of) reached.push_back(std::move(node));
+      of->clear();
+    }
+    for (NameChange& change : folder.changes)
+      if (change.node) reached.push_back(std::move(change.node));
+    folder.changes.clear();
+  };
+  take(*this);
+  for (std::size_t i = 0; i < reached.size(); ++i) take(*std::shared_ptr(reached[i]));
+}
+
 std::shared_ptr<SimNode> SimNode::copy(Copies& done) const {
   auto& made = done[this];
   if (made) return made;
