@@ -104,7 +104,7 @@ class Machine:
         self.write("etc/machine-id", "")
         self.write("etc/hosts", "127.0.0.1 localhost\n" + "".join(
             f"{PREFIX}{number} {neighbour}\n" for neighbour, number in neighbours.items()))
-        self.write("etc/systemd/network/host0.network",
+        self.write("etc/systemd/network/10-host0.network",
                    f"[Match]\nName=host0\n[Network]\nAddress={PREFIX}{number}/24\n")
         run("systemctl", f"--root={self.root}", "enable", "systemd-networkd.service")
 
@@ -148,8 +148,8 @@ class Machine:
     def shell(self, command, **options):
         """Runs a shell command in the machine and gives the finished process."""
         return subprocess.run(
-            ["nsenter", "--target", self.leader(), "--all", "--root", "--wd=/", "--",
-             "/usr/bin/env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8",
+            ["nsenter", "--target", self.leader(), "--all", "--root", "--wd", "--",
+             "/usr/bin/env", "-i", "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8",
              "/bin/sh", "-euc", command],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, **options)
 

@@ -77,7 +77,8 @@ class Story:
                 if done.returncode != 0:
                     raise machines.Failed(
                         f"{name}, line {block.line}, on {machine}: ended with {done.returncode}\n"
-                        f"{block.text}{done.stdout}{done.stderr}")
+                        f"{block.text}{done.stdout}{done.stderr}"
+                        + self[machine].run("journalctl --no-pager | grep -i holdfast | tail -30"))
 
     def owner(self, command):
         """JSON lines of a command of the repository's owner, whatever its exit code."""
