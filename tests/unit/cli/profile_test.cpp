@@ -21,12 +21,12 @@ TEST(Profile, HoldsWhatItSays) {
                                      "p.toml");
   ASSERT_TRUE(profile) << profile.error().message();
   EXPECT_EQ(profile->access.repository, "/srv/repo");
-  EXPECT_EQ(profile->backup.paths, (std::vector<std::string>{"/home", "/etc"}));
+  EXPECT_EQ(profile->backup.source.paths, (std::vector<std::string>{"/home", "/etc"}));
   EXPECT_EQ(profile->backup.tags, std::vector<std::string>{"a"});
-  EXPECT_EQ(profile->backup.excludes, std::vector<std::string>{"*.o"});
+  EXPECT_EQ(profile->backup.source.excludes, std::vector<std::string>{"*.o"});
   EXPECT_EQ(profile->backup.host, "h");
-  EXPECT_TRUE(profile->backup.one_file_system);
-  EXPECT_FALSE(profile->backup.exclude_caches);
+  EXPECT_TRUE(profile->backup.source.one_file_system);
+  EXPECT_FALSE(profile->backup.source.exclude_caches);
   EXPECT_EQ(profile->access.lock_wait, std::chrono::seconds(5));
 }
 
