@@ -121,11 +121,13 @@ void BackupSession::conclude() {
     note({request_.catalog_path, std::move(renamed).error()});
   report_.manifest = manifest_;
   report_.detail = detail_;
+  report_.bytes.read = pipeline_->figures().bytes_read;
   for (const auto& node : nodes_) {
     const bool committed = node->step == NodeState::Step::kCommitted;
     report_.committed += committed;
     report_.nodes.push_back({node->feed.name(), committed, node->caught_up,
-                             committed ? std::nullopt : std::optional<Error>(node->why())});
+                             committed ? std::nullopt : std::optional<Error>(node->why()),
+                             node->feed.sent_bytes()});
   }
   end(std::move(report_));
 }

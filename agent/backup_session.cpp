@@ -31,10 +31,12 @@ BackupSession::BackupSession(BackupPorts ports, SourceTree& source, EntryStream&
       done_(std::move(done)),
       run_(format::begin_run(ports.random, keys.repository, keys.encryption_key)),
       identifier_(keys.id_key),
+      upload_(clock_, request_.upload_bytes_per_s),
       began_(clock_.wall()),
       started_(clock_.now()) {
   for (NodeLink* link : links) {
     nodes_.push_back(std::make_unique<NodeState>(*link, clock_, [this] { advance(); }));
+    nodes_.back()->feed.pace(upload_, loop_);
     link->on_change([node = nodes_.back().get()] { node->feed.link_changed(); });
   }
 }
@@ -223,7 +225,7 @@ void BackupSession::take(std::vector<PlannedEntry> planned) {
     ++seen_entries_;
     const Entry& entry = plan.entry.entry;
     if (entry.is_regular()) {
-      seen_bytes_ += entry.size;
+      if (entry.size != kUnknownSize) seen_bytes_ += entry.size;
       switch (plan.kind) {
         case PlannedEntry::Kind::kNew:
           ++detail_.files_new;
@@ -233,6 +235,7 @@ void BackupSession::take(std::vector<PlannedEntry> planned) {
           break;
         case PlannedEntry::Kind::kUnchanged:
           ++detail_.files_unmodified;
+          report_.bytes.unmodified += entry.size;
           break;
       }
     }
@@ -243,10 +246,14 @@ void BackupSession::take(std::vector<PlannedEntry> planned) {
       continue;
     }
     slots_.emplace_back();
-    pipeline_->submit(std::move(plan.entry.entry), std::move(plan.earlier_refs),
-                      [this, index](ContentPipeline::FileOutcome&& outcome) {
-                        take_outcome(index, std::move(outcome));
-                      });
+    pipeline_->submit(
+        std::move(plan.entry.entry), std::move(plan.earlier_refs),
+        [this, index, kind = plan.kind](ContentPipeline::FileOutcome&& outcome) {
+          if (outcome.entry.is_regular())
+            (kind == PlannedEntry::Kind::kNew ? report_.bytes.is_new : report_.bytes.changed) +=
+                outcome.entry.size;
+          take_outcome(index, std::move(outcome));
+        });
   }
 }
 

@@ -42,6 +42,7 @@ struct BackupRequest {
   std::vector<std::string> tags;
   std::uint32_t write_quorum = 1;
   std::uint64_t charter_version = 0;
+  std::uint64_t upload_bytes_per_s = 0;  // of frames, to all nodes together; 0: no limit
   std::string catalog_path;  // the local catalog: the parent's if it exists, then this snapshot's
   Duration grace = std::chrono::seconds(1);     // for the nodes that are not ready when W are
   Duration patience = std::chrono::seconds(2);  // that the others wait for one that does not move
@@ -69,9 +70,15 @@ struct BackupReport {
     bool committed = false;
     bool caught_up = false;
     std::optional<Error> error;
+    std::uint64_t sent_bytes = 0;  // of frames that it acknowledged
+  };
+  // Of regular files: as the snapshot has them, and what was read of them.
+  struct Bytes {
+    std::uint64_t is_new = 0, changed = 0, unmodified = 0, read = 0;
   };
   std::optional<format::SignedManifest> manifest;  // absent: nothing was committed
   format::SnapshotDetail detail;
+  Bytes bytes;
   bool had_parent = false;
   std::vector<Node> nodes;
   std::size_t committed = 0;
@@ -158,6 +165,7 @@ class BackupSession {
   format::RunKeys run_;
   format::FrameCounter counter_;
   format::ObjectIdentifier identifier_;
+  RateLimit upload_;
   std::vector<std::unique_ptr<NodeState>> nodes_;
   Phase phase_ = Phase::kConnecting;
   bool interrupted_ = false;

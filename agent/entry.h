@@ -27,6 +27,9 @@ enum class EntryCondition : std::uint8_t {
   kUnreadable = 2,        // metadata only
 };
 
+// Of a regular file whose length shows only when it has been read to its end: a stream.
+constexpr std::uint64_t kUnknownSize = INT64_MAX;
+
 struct Entry {
   // Absolute without the leading '/', components separated by '/': "home/ann/x". Any bytes but NUL;
   // the root of the file system is "".

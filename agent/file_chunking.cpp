@@ -148,7 +148,9 @@ LargeFile::Piece LargeFile::next(const CutContext& context) {
   if (!at_end) return piece;
   auto now = reader_->changed_since(entry_);
   if (!now) return give_up(std::move(now).error());
-  if (*now || bytes_read_ != entry_.size) {
+  if (entry_.size == kUnknownSize) {
+    entry_.size = bytes_read_;
+  } else if (*now || bytes_read_ != entry_.size) {
     note_change(entry_, std::move(*now), bytes_read_);
     entry_.condition = EntryCondition::kChangedWhileRead;
   }

@@ -12,7 +12,16 @@ namespace holdfast::agent {
 NodeFeed::NodeFeed(NodeLink& link, const Clock& clock, std::function<void()> changed)
     : link_(link), clock_(clock), changed_(std::move(changed)), last_progress_(clock.now()) {}
 
-NodeFeed::~NodeFeed() { *alive_ = false; }
+NodeFeed::~NodeFeed() {
+  *alive_ = false;
+  give_up_turn();
+}
+
+void NodeFeed::pace(RateLimit& limit, EventLoop& loop) {
+  if (!limit.limits()) return;
+  limit_ = &limit;
+  loop_ = &loop;
+}
 
 void NodeFeed::activate() {
   check(link_.state() == NodeLink::State::kReady, "a feed activated over a link that is not ready");
@@ -38,6 +47,7 @@ void NodeFeed::leave(State state, Error reason) {
   backlog_.clear();
   refused_.clear();
   outstanding_ = pending_bytes_ = 0;
+  give_up_turn();
   const std::shared_ptr<bool> alive = alive_;
   for (const auto& frame : waiting) {
     if (frame->acknowledged) std::exchange(frame->acknowledged, nullptr)();
@@ -94,10 +104,34 @@ void NodeFeed::pump() {
   while (!backlog_.empty() &&
          (link_.unanswered_bytes() == 0 || HOLDFAST_PLANTED("send beyond the window") ||
           link_.unanswered_bytes() + backlog_.front()->bytes.size() <= link_.window_bytes())) {
+    if (limit_ != nullptr && !has_turn()) return;
     auto frame = std::move(backlog_.front());
     backlog_.pop_front();
     transmit(std::move(frame));
   }
+}
+
+// Whether the frame in front may go now; if not, pump() is called when it may.
+bool NodeFeed::has_turn() {
+  if (!turn_) turn_ = limit_->take(backlog_.front()->bytes.size());
+  const Instant now = clock_.now();
+  if (now >= *turn_) {
+    give_up_turn();
+    last_progress_ = now;  // the node's time to answer begins
+    return true;
+  }
+  if (!turn_timer_)
+    turn_timer_ = loop_->after(*turn_ - now, [this] {
+      turn_timer_.reset();
+      pump();
+    });
+  return false;
+}
+
+void NodeFeed::give_up_turn() {
+  turn_.reset();
+  if (turn_timer_) loop_->cancel(*turn_timer_);
+  turn_timer_.reset();
 }
 
 void NodeFeed::transmit(std::shared_ptr<Frame> frame) {

@@ -8,13 +8,16 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "agent/node_link.h"
+#include "agent/rate_limit.h"
 #include "common/base/digest.h"
 #include "common/format/frame.h"
+#include "common/ports/executor.h"
 
 namespace holdfast::agent {
 
@@ -30,6 +33,9 @@ class NodeFeed {
   // `changed` is called after every step (answer, acknowledgement, change of state).
   NodeFeed(NodeLink& link, const Clock& clock, std::function<void()> changed);
   ~NodeFeed();
+
+  // From now on frames wait for their turn at `limit`, which outlives the feed as `loop` does.
+  void pace(RateLimit& limit, EventLoop& loop);
 
   NodeLink& link() { return link_; }
   const std::string& name() const { return link_.name(); }
@@ -54,7 +60,8 @@ class NodeFeed {
   // Frames not acknowledged yet, waiting ones included.
   std::size_t pending_bytes() const { return pending_bytes_; }
   bool drained() const { return outstanding_ == 0 && backlog_.empty() && refused_.empty(); }
-  Instant last_progress() const { return last_progress_; }
+  // While it waits for a turn it owes nothing: then now.
+  Instant last_progress() const { return turn_ ? clock_.now() : last_progress_; }
   std::uint64_t sent_bytes() const { return sent_bytes_; }
 
  private:
@@ -65,6 +72,8 @@ class NodeFeed {
     bool resent = false;
   };
   void pump();
+  bool has_turn();
+  void give_up_turn();
   void transmit(std::shared_ptr<Frame> frame);
   void leave(State state, Error reason);
   void finish(const std::shared_ptr<Frame>& frame);
@@ -82,6 +91,10 @@ class NodeFeed {
   std::size_t outstanding_ = 0, pending_bytes_ = 0;
   std::uint64_t sent_bytes_ = 0;
   Instant last_progress_;
+  RateLimit* limit_ = nullptr;  // none: frames go as the window allows
+  EventLoop* loop_ = nullptr;
+  std::optional<Instant> turn_;  // of the frame in front, if it waits for it
+  std::optional<TimerId> turn_timer_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

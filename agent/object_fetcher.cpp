@@ -30,7 +30,12 @@ constexpr std::size_t kLeastExpected = 1 << 10;
 ObjectFetcher::ObjectFetcher(std::vector<NodeLink*> links, std::shared_ptr<const ReaderKeys> keys,
                              EventLoop& loop, const Clock& clock, Executor& executor,
                              FetchPolicy policy)
-    : keys_(std::move(keys)), loop_(loop), clock_(clock), executor_(executor), policy_(policy) {
+    : keys_(std::move(keys)),
+      loop_(loop),
+      clock_(clock),
+      executor_(executor),
+      policy_(policy),
+      limit_(clock, policy.bytes_per_s) {
   for (NodeLink* link : links) nodes_.push_back({link, 0, 0, {}, {}});
 }
 
@@ -285,6 +290,7 @@ void ObjectFetcher::ask_late_again() {
     if (choose(batch->tried, batch->asked, node) == Hope::kReady) ask_where(batch, node);
   }
   for (const GroupPtr& group : asked_groups_) {
+    if (limit_.delay() > Duration(0)) return;
     if (group->opening || !group->received.empty() || group->asked.empty() ||
         group->asked.size() >= kMostAskedAtOnce || !is_late(group->asked_at, group->asked))
       continue;

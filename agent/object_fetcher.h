@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "agent/node_link.h"
+#include "agent/rate_limit.h"
 #include "agent/repository_keys.h"
 #include "common/format/frame_opener.h"
 
@@ -33,6 +34,7 @@ struct FetchPolicy {
   Duration late_floor = std::chrono::seconds(1);  // no answer is late before
   unsigned late_factor = 4;                       // times what is usual
   Duration patience = std::chrono::seconds(15);   // for a node that is down to come back
+  std::uint64_t bytes_per_s = 0;                  // of frames, from all nodes together; 0: no limit
 };
 
 class ObjectFetcher {
@@ -133,6 +135,7 @@ class ObjectFetcher {
   const Clock& clock_;
   Executor& executor_;
   const FetchPolicy policy_;
+  RateLimit limit_;
   OnDamage report_;
 
   std::list<FetchPtr> fetches_;

@@ -45,6 +45,7 @@ Result<std::vector<ObjectId>> open_and_hand_out(format::FrameOpener& opener, Byt
 
 void ObjectFetcher::send_groups() {
   for (std::size_t left = waiting_groups_.size(); left > 0; --left) {
+    if (limit_.delay() > Duration(0)) return;  // the next tick comes back to it
     GroupPtr group = std::move(waiting_groups_.front());
     waiting_groups_.pop_front();
     std::size_t node = 0;
@@ -74,6 +75,7 @@ void ObjectFetcher::ask_frame(const GroupPtr& group, std::size_t node) {
   group->asked_at = clock_.now();
   const std::size_t charged = group->expected_bytes;
   charged_bytes_ += charged;
+  limit_.take(charged);
   nodes_[node].bytes += charged;
   ++nodes_[node].requests;
   wire::RequestProto request;

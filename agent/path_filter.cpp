@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "agent/case_folding.h"
 #include "common/base/text.h"
 
 namespace holdfast::agent {
@@ -142,11 +143,13 @@ bool matches_wildcard(std::string_view pattern, std::string_view name) {
   return at == pattern.size();
 }
 
-Result<PathFilter> PathFilter::parse(const std::vector<std::string>& patterns) {
+Result<PathFilter> PathFilter::parse(const std::vector<std::string>& patterns, bool in_any_case) {
   PathFilter filter;
+  filter.in_any_case_ = in_any_case;
   filter.patterns_.reserve(patterns.size());
   for (const std::string& text : patterns) {
-    HOLDFAST_ASSIGN_OR(Pattern pattern, parse_one(text), "pattern \"" + printable(text) + "\"");
+    HOLDFAST_ASSIGN_OR(Pattern pattern, parse_one(in_any_case ? fold_case(text) : text),
+                       "pattern \"" + printable(text) + "\"");
     filter.patterns_.push_back(std::move(pattern));
   }
   return filter;
@@ -220,14 +223,16 @@ bool PathFilter::may_match_below(const Pattern& pattern, const Names& names) {
 
 bool PathFilter::matches(std::string_view path) const {
   if (patterns_.empty()) return false;
-  const Names names = split(path);
+  const std::string folded = in_any_case_ ? fold_case(path) : std::string();
+  const Names names = split(in_any_case_ ? folded : path);
   for (auto pattern = patterns_.rbegin(); pattern != patterns_.rend(); ++pattern)
     if (matches_prefix(*pattern, names)) return !pattern->negated;
   return false;
 }
 
 bool PathFilter::may_match_below(std::string_view path) const {
-  const Names names = split(path);
+  const std::string folded = in_any_case_ ? fold_case(path) : std::string();
+  const Names names = split(in_any_case_ ? folded : path);
   return std::any_of(patterns_.begin(), patterns_.end(), [&](const Pattern& pattern) {
     return !pattern.negated && may_match_below(pattern, names);
   });

@@ -27,8 +27,10 @@ namespace holdfast::agent {
 class PathFilter {
  public:
   PathFilter() = default;  // matches nothing
-  // kInvalidArgument with the pattern in its message if one is empty or malformed.
-  static Result<PathFilter> parse(const std::vector<std::string>& patterns);
+  // kInvalidArgument with the pattern in its message if one is empty or malformed. `in_any_case`:
+  // the case of letters makes no difference (see fold_case()).
+  static Result<PathFilter> parse(const std::vector<std::string>& patterns,
+                                  bool in_any_case = false);
 
   bool empty() const { return patterns_.empty(); }
   // `path` as in an Entry: absolute without the leading '/'.
@@ -54,6 +56,7 @@ class PathFilter {
   static bool may_match_below(const Pattern& pattern, const Names& names);
 
   std::vector<Pattern> patterns_;
+  bool in_any_case_ = false;
 };
 
 // Whether `name`, one component, matches the wildcard `pattern`. Takes time proportional to the

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <limits>
 
+#include "common/base/byte_size.h"
 #include "common/base/text.h"
 
 namespace holdfast::agent {
@@ -40,20 +40,8 @@ Result<DataSubset> parse_data_subset(std::string_view text) {
     subset.fraction = percent / 100;
     return subset;
   }
-  constexpr std::string_view kUnits = "KMGT";
-  unsigned shift = 0;
-  if (!text.empty()) {
-    const auto unit = kUnits.find(static_cast<char>(text.back() & ~0x20));
-    if (unit != std::string_view::npos) {
-      shift = 10 * (static_cast<unsigned>(unit) + 1);
-      text.remove_suffix(1);
-    }
-  }
-  std::uint64_t size = 0;
-  if (!parse_all(text, size) || size == 0 ||
-      size > (std::numeric_limits<std::uint64_t>::max() >> shift))
-    return wrong;
-  subset.bytes = size << shift;
+  subset.bytes = parse_byte_size(text);
+  if (subset.bytes.value_or(0) == 0) return wrong;
   return subset;
 }
 

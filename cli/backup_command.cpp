@@ -9,9 +9,9 @@
 #include <memory>
 
 #include "agent/backup_session.h"
-#include "agent/posix/posix_source_tree.h"
-#include "agent/posix/scan_thread.h"
-#include "cli/commands.h"
+#include "cli/backup_output.h"
+#include "cli/backup_run.h"
+#include "cli/backup_source.h"
 #include "cli/parent_catalog.h"
 #include "cli/progress_display.h"
 #include "common/base/text.h"
@@ -23,9 +23,6 @@ namespace {
 using agent::BackupReport;
 using agent::BackupSession;
 
-constexpr std::size_t kMaxExcludeFile = 16 << 20;
-constexpr std::size_t kProblemsPrinted = 100;
-
 std::string host_name() {
   std::array<char, 65> name{};
   ::gethostname(name.data(), name.size() - 1);
@@ -35,20 +32,6 @@ std::string host_name() {
 std::string user_name() {
   const passwd* const user = ::getpwuid(::geteuid());  // NOLINT: before threads ask, too
   return user != nullptr ? user->pw_name : std::to_string(::geteuid());
-}
-
-// One pattern a line; blank lines and those that begin with '#' are left out.
-Status read_patterns(FileSystem& files, const std::string& path, std::vector<std::string>& to) {
-  HOLDFAST_ASSIGN_OR(const Buffer bytes, read_file(files, path, kMaxExcludeFile), "--exclude-file");
-  std::string_view text = as_text(bytes);
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    std::string line(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-    if (line.ends_with('\r')) line.pop_back();
-    if (!line.empty() && line.front() != '#') to.push_back(std::move(line));
-  }
-  return {};
 }
 
 std::vector<std::string> split_tags(const std::vector<std::string>& given) {
@@ -65,143 +48,18 @@ std::vector<std::string> split_tags(const std::vector<std::string>& given) {
   return tags;
 }
 
-// What is scanned, and what the snapshot says of it.
-struct Source {
-  std::vector<std::string> paths, patterns;
-  std::unique_ptr<agent::PosixSourceTree> tree;
-};
-
-Result<Source> open_source(FileSystem& files, const BackupOptions& options) {
-  Source source;
-  source.patterns = options.excludes;
-  for (const std::string& path : options.exclude_files)
-    HOLDFAST_TRY(read_patterns(files, path, source.patterns));
-  agent::ScanOptions scan;
-  HOLDFAST_ASSIGN(scan.exclude, agent::PathFilter::parse(source.patterns));
-  scan.one_file_system = options.one_file_system;
-  scan.exclude_caches = options.exclude_caches;
-  HOLDFAST_ASSIGN(const auto paths, agent::SourcePaths::from(options.paths));
-  for (const std::string& path : paths.sources()) source.paths.push_back("/" + path);
-  HOLDFAST_TRY(paths.check_reachable());
-  HOLDFAST_ASSIGN(source.tree, agent::PosixSourceTree::create(options.paths, std::move(scan)));
-  return source;
-}
-
-Json status_object(const agent::BackupProgress& progress, Duration elapsed) {
-  Json status{{"message_type", "status"},
-              {"seconds_elapsed", std::chrono::duration<double>(elapsed).count()},
-              {"scanned", progress.scanned},
-              {"total_files", progress.total_entries},
-              {"files_done", progress.entries},
-              {"total_bytes", progress.total_bytes},
-              {"bytes_done", progress.bytes},
-              {"bytes_stored", progress.bytes_stored}};
-  status["nodes"] = Json::array();
-  for (const auto& node : progress.nodes)
-    status["nodes"].push_back(
-        {{"name", node.name}, {"state", node.state}, {"pending_bytes", node.pending_bytes}});
-  return status;
-}
-
-ProgressDisplay::Picture picture_of(const agent::BackupProgress& progress, Duration elapsed) {
-  ProgressDisplay::Picture picture;
-  const std::string share =
-      progress.scanned ? bar(progress.bytes, progress.total_bytes) : std::string("scanning");
-  picture.lines.push_back(
-      fmt::format("{} {}  {} of {} entries, {} of {}, stored {}", clock_text(elapsed), share,
-                  progress.entries, progress.total_entries, human_bytes(progress.bytes),
-                  human_bytes(progress.total_bytes), human_bytes(progress.bytes_stored)));
-  for (const auto& node : progress.nodes)
-    picture.lines.push_back(fmt::format(
-        "  {:<16} {}{}", printable(node.name), printable(node.state),
-        node.pending_bytes != 0 ? ", " + human_bytes(node.pending_bytes) + " on the way" : ""));
-  picture.status = status_object(progress, elapsed);
-  return picture;
-}
-
-// ---- what came of it
-
-void print_problems(Output& output, const BackupReport& report) {
-  std::size_t printed = 0;
-  for (const agent::ScanProblem& problem : report.problems) {
-    if (++printed > kProblemsPrinted) break;
-    if (output.json) {
-      Json line{{"message_type", "error"},
-                {"during", "archival"},
-                {"code", name(problem.error.code())},
-                {"message", problem.error.message()}};
-      put_bytes(line, "item", problem.path);
-      output.object(line);
-    } else {
-      output.warning(fmt::format("{}: {}", printable(problem.path), problem.error.message()));
-    }
-  }
-  if (report.problem_count > kProblemsPrinted)
-    output.warning(fmt::format("{} more like these", report.problem_count - kProblemsPrinted));
-}
-
-void print_nodes(Output& output, const BackupReport& report) {
-  for (const auto& node : report.nodes) {
-    if (!node.committed)
-      output.warning(fmt::format("node {} does not have the snapshot yet: {}", printable(node.name),
-                                 node.error ? node.error->message() : "it did not answer"));
-    else if (node.caught_up)
-      output.note(fmt::format("node {} was brought up to date", printable(node.name)));
-  }
-  if (report.relayed > 0)
-    output.note(fmt::format("{} earlier snapshots were completed on nodes that had missed them",
-                            report.relayed));
-}
-
-void print_summary(Output& output, const BackupReport& report, Duration elapsed) {
-  const format::SnapshotDetail& detail = report.detail;
-  output.note(fmt::format("files:  {} new, {} changed, {} unmodified", detail.files_new,
-                          detail.files_changed, detail.files_unmodified));
-  output.note(fmt::format("added:  {} ({} stored)", human_bytes(detail.bytes_added),
-                          human_bytes(detail.bytes_stored)));
-  output.note(fmt::format("read:   {} files, {} in {}", detail.files, human_bytes(detail.bytes),
-                          clock_text(elapsed)));
-  output.line(fmt::format("snapshot {} saved on {} of {} nodes", report.manifest->id.short_hex(),
-                          report.committed, report.nodes.size()));
-  Json summary{{"message_type", "summary"},
-               {"snapshot_id", report.manifest->id.hex()},
-               {"files_new", detail.files_new},
-               {"files_changed", detail.files_changed},
-               {"files_unmodified", detail.files_unmodified},
-               {"files", detail.files},
-               {"directories", detail.directories},
-               {"others", detail.others},
-               {"total_bytes_processed", detail.bytes},
-               {"data_added", detail.bytes_added},
-               {"data_added_packed", detail.bytes_stored},
-               {"problems", report.problem_count},
-               {"had_parent", report.had_parent},
-               {"copies", report.committed},
-               {"total_duration", std::chrono::duration<double>(elapsed).count()}};
-  summary["nodes"] = Json::array();
-  for (const auto& node : report.nodes) {
-    Json one{{"name", node.name}, {"committed", node.committed}, {"caught_up", node.caught_up}};
-    if (node.error) one["error"] = node.error->message();
-    summary["nodes"].push_back(std::move(one));
-  }
-  output.object(summary);
-}
-
 int exit_code_of(const BackupReport& report) {
   if (report.committed < report.nodes.size()) return kBehind;
   return report.problem_count > 0 ? kSomeUnread : kDone;
 }
 
-// ---- the run
-
-Result<BackupReport> run_session(Session& session, RepositoryAccess& access, Source& source,
-                                 agent::ScanThread& scan, const agent::WriterKeys& keys,
-                                 agent::BackupRequest request) {
+Result<BackupReport> run_session(Session& session, RepositoryAccess& access, BackupSource& source,
+                                 const agent::WriterKeys& keys, agent::BackupRequest request) {
   using Outcome = std::shared_ptr<Result<BackupReport>>;
   Workplace& work = session.work;
   std::function<void(Outcome)> done;
-  BackupSession backup({work.loop, work.pool, work.clock, work.random, work.files}, *source.tree,
-                       scan, keys, access.links(), std::move(request),
+  BackupSession backup({work.loop, work.pool, work.clock, work.random, work.files}, source.tree(),
+                       source.scan(), keys, access.links(), std::move(request),
                        [&done](Result<BackupReport> report) {
                          done(std::make_shared<Result<BackupReport>>(std::move(report)));
                        });
@@ -213,7 +71,7 @@ Result<BackupReport> run_session(Session& session, RepositoryAccess& access, Sou
     });
     work.on_interrupt([&] {
       session.output.note("stopping; once more ends at once");
-      scan.cancel();
+      source.cancel();
       backup.interrupt();
     });
     outcome = work.await<Outcome>([&](const std::function<void(Outcome)>& finish) {
@@ -223,13 +81,14 @@ Result<BackupReport> run_session(Session& session, RepositoryAccess& access, Sou
     work.on_interrupt(nullptr);
   }
   // What the pool still does uses the session.
-  scan.cancel();
+  source.cancel();
   work.drain();
   return std::move(*outcome);
 }
 
 // What would be read, by the local catalog alone.
-Result<int> preview(Session& session, agent::ScanThread& scan, const std::string& catalog_path) {
+Result<int> preview_tree(Session& session, agent::EntryStream& scan,
+                         const std::string& catalog_path) {
   auto catalog = agent::CatalogFileReader::open(session.work.files, catalog_path);
   UnixTime began;
   if (catalog)
@@ -263,13 +122,23 @@ Result<int> preview(Session& session, agent::ScanThread& scan, const std::string
   return problems > 0 ? kSomeUnread : kDone;
 }
 
+Result<int> preview(Session& session, BackupSource& source, bool stream,
+                    const std::string& catalog_path) {
+  if (!stream) return preview_tree(session, source.scan(), catalog_path);
+  session.output.line(
+      fmt::format("would read a stream and save it as {}", printable(source.paths().front())));
+  Json summary{{"message_type", "summary"}, {"dry_run", true}};
+  put_bytes(summary, "stream", source.paths().front());
+  session.output.object(summary);
+  return kDone;
+}
+
 }  // namespace
 
-Result<int> backup(Session& session, const BackupOptions& options) {
+Result<BackupOutcome> run_backup(Session& session, const BackupOptions& options) {
   Workplace& work = session.work;
   const Instant began = work.clock.now();
-  HOLDFAST_ASSIGN(Source source, open_source(work.files, options));
-  agent::ScanThread scan(*source.tree);
+  HOLDFAST_ASSIGN(const auto source, BackupSource::open(work.files, work.clock, options.source));
 
   HOLDFAST_ASSIGN(auto access, RepositoryAccess::open(work, session.output, session.access));
   HOLDFAST_ASSIGN(const agent::WriterKeys keys, access->writer_keys());
@@ -281,15 +150,13 @@ Result<int> backup(Session& session, const BackupOptions& options) {
   agent::BackupRequest request;
   request.host = options.host.empty() ? host_name() : options.host;
   request.user = user_name();
-  request.paths = source.paths;
+  request.paths = source->paths();
   request.tags = split_tags(options.tags);
   request.write_quorum = charter->charter.write_quorum;
   request.charter_version = charter->charter.version;
-  std::vector<std::string> parts{request.host, options.one_file_system ? "x" : "",
-                                 options.exclude_caches ? "c" : ""};
-  parts.insert(parts.end(), source.paths.begin(), source.paths.end());
-  parts.emplace_back();
-  parts.insert(parts.end(), source.patterns.begin(), source.patterns.end());
+  request.upload_bytes_per_s = session.access.upload_kib_s * 1024;
+  std::vector<std::string> parts{request.host};
+  parts.insert(parts.end(), source->identity().begin(), source->identity().end());
   HOLDFAST_ASSIGN(request.catalog_path, access->local().catalog_path(agent, parts));
 
   HOLDFAST_ASSIGN(const bool known, work.files.exists(request.catalog_path));
@@ -298,16 +165,23 @@ Result<int> backup(Session& session, const BackupOptions& options) {
     fetch_parent_catalog(work, *access, std::move(reader), agent, request.host, request.paths,
                          request.catalog_path);
   }
-  if (options.dry_run) return preview(session, scan, request.catalog_path);
-
-  HOLDFAST_ASSIGN(const BackupReport report,
-                  run_session(session, *access, source, scan, keys, std::move(request)));
+  BackupOutcome outcome;
+  if (options.dry_run) {
+    HOLDFAST_ASSIGN(outcome.exit_code,
+                    preview(session, *source, options.source.is_stream(), request.catalog_path));
+    return outcome;
+  }
+  HOLDFAST_ASSIGN(outcome.report, run_session(session, *access, *source, keys, std::move(request)));
   if (auto closed = access->close(); !closed)
     session.output.warning(fmt::format("while ending: {}", closed.error().message()));
-  print_problems(session.output, report);
-  print_nodes(session.output, report);
-  print_summary(session.output, report, work.clock.now() - began);
-  return exit_code_of(report);
+  print_report(session.output, *outcome.report, work.clock.now() - began);
+  outcome.exit_code = exit_code_of(*outcome.report);
+  return outcome;
+}
+
+Result<int> backup(Session& session, const BackupOptions& options) {
+  HOLDFAST_ASSIGN(const BackupOutcome outcome, run_backup(session, options));
+  return outcome.exit_code;
 }
 
 }  // namespace holdfast::cli

@@ -14,7 +14,7 @@ using Command = std::function<Result<int>(Session&)>;
 struct Line {
   AccessOptions access;
   double lock_wait_s = 60;
-  bool quiet = false, json = false;
+  bool quiet = false, json = false, stdin_from_command = false;
   int verbose = 0;
   Command command;
 
@@ -59,6 +59,20 @@ void add_filter(CLI::App& command, FilterOptions& filter) {
   command.add_option("--path", filter.paths, "Only snapshots of this path")->type_name("PATH");
 }
 
+void add_limits(CLI::App& command, AccessOptions& access) {
+  const CLI::Range range(std::uint64_t{0}, kMostKibPerSecond);
+  command
+      .add_option("--limit-upload", access.upload_kib_s,
+                  "At most so many KiB a second to all nodes together (0: no limit)")
+      ->type_name("RATE")
+      ->check(range);
+  command
+      .add_option("--limit-download", access.download_kib_s,
+                  "At most so many KiB a second from all nodes together (0: no limit)")
+      ->type_name("RATE")
+      ->check(range);
+}
+
 void add_init(CLI::App& app, Line& line) {
   CLI::App* const init = app.add_subcommand(
       "init",
@@ -84,24 +98,71 @@ void add_init(CLI::App& app, Line& line) {
   });
 }
 
+void add_selection(CLI::App& backup, SourceOptions& source) {
+  backup.add_option("PATH", source.paths, "What to save");
+  backup
+      .add_option("--files-from", source.files_from,
+                  "A file with more paths, one a line, taken as they are written; - is standard "
+                  "input")
+      ->type_name("FILE");
+  backup
+      .add_option("--files-from0", source.files_from0,
+                  "The same with a NUL behind each path, as find -print0 writes it")
+      ->type_name("FILE");
+  backup.add_option("-e,--exclude", source.excludes, "Leave out what matches the pattern")
+      ->type_name("PATTERN");
+  backup
+      .add_option("--iexclude", source.excludes_in_any_case,
+                  "Leave out what matches the pattern in upper or lower case")
+      ->type_name("PATTERN");
+  backup.add_option("--exclude-file", source.exclude_files, "A file with a pattern a line")
+      ->type_name("FILE");
+  backup
+      .add_option("--exclude-if-present", source.exclude_if_present,
+                  "Leave out what lies in folders that hold a file NAME, which begins with HEADER "
+                  "if one is given")
+      ->type_name("NAME[:HEADER]");
+  backup.add_flag("--exclude-caches", source.exclude_caches,
+                  "Leave out what lies in folders marked by CACHEDIR.TAG");
+  backup
+      .add_option("--exclude-larger-than", source.exclude_larger_than,
+                  "Leave out files with more bytes; k, M, G and T are powers of 1024")
+      ->type_name("SIZE");
+  backup.add_flag("-x,--one-file-system", source.one_file_system,
+                  "Do not cross into other file systems");
+}
+
+// What behind --stdin-from-command is not ours is its command.
+void add_stream(CLI::App& backup, SourceOptions& source, bool& from_command) {
+  backup.add_flag("--stdin", source.from_stdin, "Save standard input as one file");
+  backup
+      .add_option("--stdin-filename", source.stdin_filename,
+                  "The name of that file in the snapshot (default: stdin)")
+      ->type_name("NAME");
+  backup.add_flag("--stdin-from-command", from_command,
+                  "Save what a command prints, and nothing if it fails: -- COMMAND ARGS...");
+}
+
 void add_backup(CLI::App& app, Line& line) {
   BackupOptions& options = line.backup;
   CLI::App* const backup = app.add_subcommand("backup", "Save paths as a new snapshot");
-  backup->add_option("PATH", options.paths, "What to save")->required();
+  add_selection(*backup, options.source);
+  add_stream(*backup, options.source, line.stdin_from_command);
+  add_limits(*backup, line.access);
   backup->add_option("--tag", options.tags, "Tags of the snapshot, separated by commas")
       ->type_name("TAG");
   backup->add_option("--host", options.host, "The host's name in the snapshot")->type_name("HOST");
-  backup->add_option("-e,--exclude", options.excludes, "Leave out what matches the pattern")
-      ->type_name("PATTERN");
-  backup->add_option("--exclude-file", options.exclude_files, "A file with a pattern a line")
-      ->type_name("FILE");
-  backup->add_flag("--exclude-caches", options.exclude_caches,
-                   "Leave out what lies in folders marked by CACHEDIR.TAG");
-  backup->add_flag("-x,--one-file-system", options.one_file_system,
-                   "Do not cross into other file systems");
   backup->add_flag("-n,--dry-run", options.dry_run, "Only say what would be read");
   backup->footer(kExitCodeHelp);
   backup->callback([&line] {
+    SourceOptions& source = line.backup.source;
+    if (line.stdin_from_command) std::swap(source.stdin_command, source.paths);
+    const bool names_any = !source.paths.empty() || !source.files_from.empty() ||
+                           !source.files_from0.empty() || source.is_stream();
+    if (!names_any)
+      throw CLI::ValidationError("backup", line.stdin_from_command
+                                               ? "no command follows --stdin-from-command --"
+                                               : "PATH is required");
     line.command = [&line](Session& session) { return cli::backup(session, line.backup); };
   });
 }
@@ -150,6 +211,7 @@ void add_restore(CLI::App& app, Line& line) {
   restore->add_flag("-n,--dry-run", options.dry_run, "Write nothing, only say what would be");
   restore->add_flag("--verify", options.verify, "Read what was written and compare");
   add_filter(*restore, options.filter);
+  add_limits(*restore, line.access);
   restore->callback([&line, snapshot, at] {
     const bool named = !snapshot->empty() && !line.restore.snapshot.starts_with(':');
     if (named == !at->empty())

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/backup_source.h"
 #include "cli/exit_code.h"
 #include "cli/output.h"
 #include "cli/repository_access.h"
@@ -27,10 +28,10 @@ struct InitOptions {
 Result<int> init(Session& session, const InitOptions& options);
 
 struct BackupOptions {
-  std::vector<std::string> paths, tags;
+  SourceOptions source;
+  std::vector<std::string> tags;
   std::string host;  // empty: this machine's name
-  std::vector<std::string> excludes, exclude_files;
-  bool exclude_caches = false, one_file_system = false, dry_run = false;
+  bool dry_run = false;
 };
 Result<int> backup(Session& session, const BackupOptions& options);
 

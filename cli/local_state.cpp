@@ -17,6 +17,8 @@ std::string environment(const char* name) {
   return value != nullptr ? value : "";
 }
 
+}  // namespace
+
 std::string cache_folder() {
   if (std::string own = environment("HOLDFAST_CACHE_DIR"); !own.empty()) return own;
   // The specification of XDG says that a relative path is to be ignored.
@@ -25,8 +27,6 @@ std::string cache_folder() {
   if (std::string home = environment("HOME"); !home.empty()) return home + "/.cache/holdfast";
   return "/var/cache/holdfast";
 }
-
-}  // namespace
 
 Result<LocalState> LocalState::open(FileSystem& files, const RepositoryId& repository) {
   const std::string folder = cache_folder() + "/" + repository.hex();

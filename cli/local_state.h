@@ -23,6 +23,8 @@
 
 namespace holdfast::cli {
 
+std::string cache_folder();
+
 class LocalState {
  public:
   // Makes the folder; what lies in it then is durable. The error says what to set where it cannot

@@ -38,7 +38,8 @@ bool fetch_parent_catalog(Workplace& work, RepositoryAccess& access,
   const Snapshot* const parent = newest_of(*list, agent, host, paths);
   bool fetched = false;
   if (parent != nullptr) {
-    agent::ObjectFetcher fetcher(access.links(), std::move(keys), work.loop, work.clock, work.pool);
+    agent::ObjectFetcher fetcher(access.links(), std::move(keys), work.loop, work.clock, work.pool,
+                                 access.fetch_policy());
     agent::CatalogFetch fetch(fetcher, work.files, work.loop, work.pool);
     const std::string unfinished = path + ".fetched";
     fetched = work.await<bool>([&](const auto& done) {

@@ -2,17 +2,14 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include <array>
-#include <csignal>
 #include <cstdlib>
 #include <optional>
 
-extern char** environ;  // NOLINT: POSIX
+#include "common/posix/child_process.h"
 
 namespace holdfast::cli {
 namespace {
@@ -54,35 +51,16 @@ Result<std::string> from_command(const std::string& command) {
   if (::pipe2(ends, O_CLOEXEC) != 0) return error_from_errno(errno, "pipe");
   const Descriptor reading(ends[0]);
   Descriptor writing(ends[1]);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, writing.get(), STDOUT_FILENO);
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  sigset_t none, usual;
-  sigemptyset(&none);
-  sigemptyset(&usual);
-  sigaddset(&usual, SIGPIPE);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &usual);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  std::string shell = "sh", flag = "-c", text = command;
-  char* const arguments[] = {shell.data(), flag.data(), text.data(), nullptr};
-  pid_t child = 0;
-  const int failed = ::posix_spawn(&child, "/bin/sh", &actions, &attributes, arguments, environ);
-  posix_spawn_file_actions_destroy(&actions);
-  posix_spawnattr_destroy(&attributes);
-  if (failed != 0) return error_from_errno(failed, "passphrase command");
+  ChildCommand child;
+  child.arguments = shell_command(command);
+  child.output = writing.get();
+  HOLDFAST_ASSIGN_OR(const auto process, ChildProcess::start(child), "passphrase command");
   writing.reset();
   auto line = read_line(reading.get(), "passphrase command");
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-    return Error(
-        Code::kWrongPassphrase,
-        fmt::format("passphrase command \"{}\" failed{}", command,
-                    WIFEXITED(status) ? fmt::format(" with exit code {}", WEXITSTATUS(status))
-                                      : std::string()));
+  HOLDFAST_ASSIGN_OR(const ChildEnd end, process->wait(), "passphrase command");
+  if (!end.succeeded())
+    return Error(Code::kWrongPassphrase,
+                 fmt::format("passphrase command \"{}\" {}", command, end.describe()));
   return line;
 }
 

@@ -241,6 +241,12 @@ Status RepositoryAccess::replace_charter(const format::SignedCharter& next) {
   return local_->keep_charter(next);
 }
 
+agent::FetchPolicy RepositoryAccess::fetch_policy() const {
+  agent::FetchPolicy policy;
+  policy.bytes_per_s = options_.download_kib_s * 1024;
+  return policy;
+}
+
 Status RepositoryAccess::close() { return connections_.stop(); }
 
 }  // namespace holdfast::cli

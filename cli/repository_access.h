@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/object_fetcher.h"
 #include "agent/repository_keys.h"
 #include "cli/local_state.h"
 #include "cli/node_connections.h"
@@ -16,10 +17,13 @@
 
 namespace holdfast::cli {
 
+constexpr std::uint64_t kMostKibPerSecond = std::uint64_t{1} << 32;
+
 struct AccessOptions {
   std::string repository;  // -r
   PassphraseOptions passphrase;
   Duration lock_wait = std::chrono::seconds(60);
+  std::uint64_t upload_kib_s = 0, download_kib_s = 0;  // over all nodes; 0: no limit
 };
 
 // Loop thread only; blocking calls run the loop.
@@ -51,6 +55,8 @@ class RepositoryAccess {
   // Gives the next charter to all nodes. Fails, with each node's reason, if fewer than the write
   // quorum take it; the others get it later.
   Status replace_charter(const format::SignedCharter& next);
+  // How objects are fetched here, within the limit of the options.
+  agent::FetchPolicy fetch_policy() const;
   Status close();
 
  private:

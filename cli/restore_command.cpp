@@ -215,7 +215,8 @@ Result<int> restore(Session& session, const RestoreCommandOptions& given) {
                                                 ? path.size()
                                                 : path.find_first_not_of('/')));
 
-  agent::ObjectFetcher fetcher(access->links(), keys, work.loop, work.clock, work.pool);
+  agent::ObjectFetcher fetcher(access->links(), keys, work.loop, work.clock, work.pool,
+                               access->fetch_policy());
   fetcher.on_damage([&](std::size_t node, const ObjectId& id, const Error& problem) {
     session.output.warning(fmt::format("node {} gave a damaged copy of object {}: {}",
                                        list.nodes[node], id.short_hex(), problem.message()));

@@ -14,14 +14,12 @@
 #include <cstring>
 
 #include "common/base/text.h"
-#include "common/posix/descriptor.h"
 #include "common/posix/system_call.h"
 
 namespace holdfast::agent {
 namespace {
 
 constexpr std::size_t kBufferBytes = std::size_t{128} * 1024;
-constexpr std::string_view kCacheSignature = "Signature: 8a477f597d28d172789f06886806bc55";
 
 // The layout that getdents64 fills in (struct linux_dirent64 of its manual page).
 struct DirectoryRecord {
@@ -97,17 +95,6 @@ Status FolderLister::list(int fd, const Skip& skip, const Report& report, Folder
                                });
   listing.items_.erase(end, listing.items_.end());
   return {};
-}
-
-bool is_marked_as_cache(int folder) {
-  const Descriptor tag(::openat(folder, std::string(kCacheTag).c_str(),
-                                O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-  struct stat stat;
-  if (!tag || ::fstat(tag.get(), &stat) != 0 || !S_ISREG(stat.st_mode)) return false;
-  char begin[kCacheSignature.size()];
-  const auto length = retry_interrupted([&] { return ::read(tag.get(), begin, sizeof begin); });
-  return length == static_cast<ssize_t>(sizeof begin) &&
-         std::string_view(begin, sizeof begin) == kCacheSignature;
 }
 
 }  // namespace holdfast::agent

@@ -60,9 +60,4 @@ class FolderLister {
   std::vector<Name> found_;
 };
 
-// Whether the open folder carries the mark of a cache (bford.info/cachedir): a file CACHEDIR.TAG
-// that begins with the agreed signature.
-bool is_marked_as_cache(int folder);
-inline constexpr std::string_view kCacheTag = "CACHEDIR.TAG";
-
 }  // namespace holdfast::agent

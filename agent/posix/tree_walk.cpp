@@ -162,13 +162,26 @@ bool TreeWalk::stays_outside(Folder& folder) const {
   return folder.stat.device != folder.device;
 }
 
+bool TreeWalk::is_excluded(std::string_view path) const {
+  return options_.exclude.matches(path) || options_.exclude_in_any_case.matches(path);
+}
+
+bool TreeWalk::is_too_large(const FileStat& stat) const {
+  return options_.exclude_larger_than && stat.is_regular() &&
+         stat.size > *options_.exclude_larger_than;
+}
+
 FolderLister::Skip TreeWalk::exclusions(int opened, std::string_view path) const {
-  const bool only_mark = options_.exclude_caches && is_marked_as_cache(opened);
-  if (!only_mark && options_.exclude.empty()) return nullptr;
-  return [this, only_mark, path, joined = std::string()](std::string_view name) mutable {
-    if (only_mark && name != kCacheTag) return true;
+  std::vector<std::string_view> marks;
+  for (const FolderMark& mark : options_.exclude_if_present)
+    if (mark.is_in(opened)) marks.push_back(mark.name);
+  if (marks.empty() && options_.exclude.empty() && options_.exclude_in_any_case.empty())
+    return nullptr;
+  return [this, marks = std::move(marks), path,
+          joined = std::string()](std::string_view name) mutable {
+    if (!marks.empty() && std::find(marks.begin(), marks.end(), name) == marks.end()) return true;
     join_path(joined, path, name);
-    return options_.exclude.matches(joined);
+    return is_excluded(joined);
   };
 }
 
@@ -190,6 +203,9 @@ Status TreeWalk::list_whole(Folder& folder, FolderLister& lister) const {
     if (path.empty()) folder.problems.back().path.insert(0, "/");
   };
   HOLDFAST_TRY(lister.list(opened.get(), exclusions(opened.get(), path), report, folder.listing));
+  if (options_.exclude_larger_than)
+    std::erase_if(folder.listing.items(),
+                  [this](const FolderListing::Item& item) { return is_too_large(item.stat); });
   add_subfolders(folder, base_for_subfolders(folder, std::move(opened)), true);
   return {};
 }
@@ -203,11 +219,11 @@ void TreeWalk::list_sources(Folder& folder) const {
   for (const auto& [name, node] : folder.node->children) {
     std::string path;
     join_path(path, above, name);
-    if (node.is_source && options_.exclude.matches(path)) continue;
+    if (node.is_source && is_excluded(path)) continue;
     const Descriptor found = open_absolute(path, O_PATH | (node.is_source ? O_NOFOLLOW : 0));
     if (!found || ::fstat(found.get(), &stat) != 0)
       folder.problems.push_back({"/" + path, error_from_errno(errno, "cannot find the source")});
-    else
+    else if (!node.is_source || !is_too_large(file_stat(stat)))
       folder.listing.add(name, file_stat(stat));
   }
   add_subfolders(folder, nullptr, false);

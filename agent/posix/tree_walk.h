@@ -3,9 +3,11 @@
 
 #include <atomic>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "agent/path_filter.h"
+#include "agent/posix/folder_mark.h"
 #include "agent/posix/folder_queue.h"
 #include "agent/posix/kernel_features.h"
 #include "agent/source_tree.h"
@@ -14,11 +16,14 @@ namespace holdfast::agent {
 
 struct ScanOptions {
   PathFilter exclude;
+  PathFilter exclude_in_any_case;  // beside `exclude`, each by itself
   // Does not enter folders on another file system than the source's. A folder that a file system is
   // mounted on is visited itself; a source is entered wherever it lies.
   bool one_file_system = false;
-  // Leaves out what lies in a folder marked by CACHEDIR.TAG, but for the mark.
-  bool exclude_caches = false;
+  // Leaves out what lies in a folder that carries one of them, but for the marks themselves.
+  std::vector<FolderMark> exclude_if_present;
+  // Leaves out regular files with more bytes.
+  std::optional<std::uint64_t> exclude_larger_than;
   // Threads that list folders ahead of the visit, beside the calling thread. With a cold cache each
   // keeps one request with the disk.
   std::size_t look_ahead_threads = 1;
@@ -54,6 +59,8 @@ class TreeWalk {
   Descriptor open(const Folder& folder, std::string_view path) const;
   bool stays_outside(Folder& folder) const;
   FolderLister::Skip exclusions(int opened, std::string_view path) const;
+  bool is_excluded(std::string_view path) const;
+  bool is_too_large(const FileStat& stat) const;
   void add_subfolders(Folder& folder, const std::shared_ptr<FolderBase>& base, bool whole) const;
   std::shared_ptr<FolderBase> base_for_subfolders(const Folder& folder, Descriptor opened) const;
 

@@ -142,6 +142,9 @@ def timers_and_nodes(story):
     if len(found) <= known or found[-1]["copies"] != 3:
         raise machines.Failed(f"no new snapshot on three nodes: {found[-1:]}")
 
+    profile = (web.root / "etc/holdfast/web.toml").read_text()
+    web.write("etc/holdfast/web.toml", profile + "retry_s = 5\n")
+
     story.say("a node loses power: 4, and the unit has not failed")
     south.power_off()
     story.next_run()  # may have begun before

@@ -21,12 +21,12 @@ TEST(Profile, HoldsWhatItSays) {
                                      "p.toml");
   ASSERT_TRUE(profile) << profile.error().message();
   EXPECT_EQ(profile->access.repository, "/srv/repo");
-  EXPECT_EQ(profile->backup.paths, (std::vector<std::string>{"/home", "/etc"}));
+  EXPECT_EQ(profile->backup.source.paths, (std::vector<std::string>{"/home", "/etc"}));
   EXPECT_EQ(profile->backup.tags, std::vector<std::string>{"a"});
-  EXPECT_EQ(profile->backup.excludes, std::vector<std::string>{"*.o"});
+  EXPECT_EQ(profile->backup.source.excludes, std::vector<std::string>{"*.o"});
   EXPECT_EQ(profile->backup.host, "h");
-  EXPECT_TRUE(profile->backup.one_file_system);
-  EXPECT_FALSE(profile->backup.exclude_caches);
+  EXPECT_TRUE(profile->backup.source.one_file_system);
+  EXPECT_FALSE(profile->backup.source.exclude_caches);
   EXPECT_EQ(profile->access.lock_wait, std::chrono::seconds(5));
 }
 
@@ -73,6 +73,19 @@ TEST(NearestWord, IsTheOneWithTheFewestChanges) {
   EXPECT_EQ(nearest_word("exclude-files", words), "exclude_files");
   EXPECT_EQ(nearest_word("path", words), "paths");
   EXPECT_EQ(nearest_word("compression", words), "");
+}
+
+TEST(Profile, SaysHowDeepAVerificationReads) {
+  const auto part =
+      parse_profile(std::string(kGood) + "[verify]\nread_data_subset = \"5%\"\n", "p.toml");
+  ASSERT_TRUE(part) << part.error().message();
+  EXPECT_EQ(part->verify.subset, "5%");
+  EXPECT_FALSE(part->verify.read_data);
+  EXPECT_EQ(error_of(std::string(kGood) + "[verify]\nread_date = true\n"),
+            "p.toml, line 4: there is no key \"verify.read_date\"; did you mean \"read_data\"?");
+  EXPECT_EQ(error_of(std::string(kGood) +
+                     "[verify]\nread_data = true\nread_data_subset = \"5%\"\n"),
+            "p.toml: verify has read_data or read_data_subset, not both");
 }
 
 }  // namespace

@@ -252,7 +252,7 @@ TEST_F(TreeWalkExclusion, MarkedCachesKeepTheirMarkOnly) {
   make_file("empty/CACHEDIR.TAG", "");
   make_file("wrong/CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc56");
   ScanOptions options;
-  options.exclude_caches = true;
+  options.exclude_if_present = {FolderMark::cache()};
   EXPECT_EQ(scan({root()}, options).below(entry_path("")),
             (Paths{"empty", "empty/CACHEDIR.TAG", "empty/x", "marked", "marked/CACHEDIR.TAG",
                    "wrong", "wrong/CACHEDIR.TAG", "wrong/x"}));
