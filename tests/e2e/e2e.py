@@ -37,6 +37,11 @@ def system(*command, check=True, **more):
     return done
 
 
+def promtool():
+    """Prometheus's own judge of what is meant for it: where `./dev` puts it, or installed; or None."""
+    return shutil.which("promtool", path=f"{BIN.parents[1] / 'tools'}:{os.environ['PATH']}")
+
+
 def until(condition, what, most=60):
     """Waits for something that another process does."""
     deadline = time.monotonic() + most

@@ -5,18 +5,15 @@ import contextlib
 import os
 import pathlib
 import re
-import shutil
 import signal
 import socket
-import subprocess
 import sys
 import threading
 
 sys.path.insert(0, os.environ["HOLDFAST_E2E"])
-from e2e import Node, expect, init, make_tree, run, until  # noqa: E402
+from e2e import Node, expect, init, make_tree, promtool, run, system, until  # noqa: E402
 
 SOCKET = pathlib.Path("metrics.sock").resolve()
-PROMTOOL = os.environ.get("HOLDFAST_PROMTOOL") or shutil.which("promtool")
 
 
 def connect(where):
@@ -131,13 +128,12 @@ def damage_is_told():
 
 
 def prometheus_takes_it():
-    if not PROMTOOL:
+    tool = promtool()
+    if not tool:
         print("promtool is not there: the format is not checked by it")
         return
-    _, text = get("/metrics")
-    done = subprocess.run([PROMTOOL, "check", "metrics"], input=text, capture_output=True,
-                          text=True, check=False)
-    expect(done.returncode == 0 and not done.stderr, f"promtool: {done.stdout}{done.stderr}")
+    done = system(tool, "check", "metrics", input=get("/metrics")[1])
+    expect(not done.stdout + done.stderr, f"promtool: {done.stdout}{done.stderr}")
 
 
 def clients_that_do_harm():
