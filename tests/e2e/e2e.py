@@ -38,7 +38,7 @@ def system(*command, check=True, **more):
 
 
 def promtool():
-    """Prometheus's own judge of what is meant for it: where `./dev` puts it, or installed; or None."""
+    """Prometheus's own judge of metrics and alerts, where `./dev` puts it or installed; or None."""
     return shutil.which("promtool", path=f"{BIN.parents[1] / 'tools'}:{os.environ['PATH']}")
 
 

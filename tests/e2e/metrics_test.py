@@ -42,7 +42,7 @@ def get(path, where=SOCKET):
 
 
 def metrics(where=SOCKET):
-    """{family: {labels: value}}, once more than a second has passed since the last: see NodePages."""
+    """{family: {labels: value}}; a second old at most."""
     status, text = get("/metrics", where)
     expect(status == 200, f"/metrics: {status} {text}")
     found = {}

@@ -1,5 +1,6 @@
-"""docs/operating: the page has every metric and every event that there is and no other, the alerts and
-the dashboard ask for nothing else, and Prometheus understands the alerts and fires them when it should."""
+"""docs/operating: the page has every metric and every event that there is and no other, the alerts
+and the dashboard ask for nothing else, and Prometheus understands the alerts and fires them when it
+should."""
 
 import json
 import os

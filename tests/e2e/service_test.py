@@ -1,5 +1,5 @@
-"""What a node tells the service manager and the journal: that it is ready, alive and well as long as
-its disk answers, and events with their fields."""
+"""What a node tells the service manager and the journal: that it is ready, alive and well as long
+as its disk answers, and events with their fields."""
 
 import atexit
 import contextlib
