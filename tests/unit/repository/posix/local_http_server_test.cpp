@@ -101,11 +101,11 @@ TEST_F(LocalHttpServerTest, WhatIsNoRequestForAPageIsRefused) {
 
 TEST_F(LocalHttpServerTest, ARequestWithoutEndIsCutOffAtItsLimit) {
   Client client(path);
-  const std::string chunk(1024, 'a');
-  client.send("GET /page HTTP/1.1\r\nX: ");
+  const std::string part(1024, 'a');
+  client.send("GET /");
   int sent = 0;
-  while (client.send(chunk) && sent < 10'000) ++sent;
-  EXPECT_LT(sent, 10'000) << "ten megabytes of header were taken";
+  while (client.send(part) && sent < 1000) ++sent;
+  EXPECT_LT(sent, 1000) << "a megabyte of a request's first line was taken";
   EXPECT_TRUE(asked_.get().empty());
   expect_alive();
 }
