@@ -21,10 +21,7 @@ namespace {
 
 constexpr int kConnecting =
     ZMQ_EVENT_CONNECTED | ZMQ_EVENT_CONNECT_DELAYED | ZMQ_EVENT_CONNECT_RETRIED;
-constexpr int kHandshakeFailed =
-    ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL;
-constexpr int kEvents =
-    ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | kConnecting | kHandshakeFailed;
+constexpr int kEvents = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | kConnecting;
 
 // TCP_ESTABLISHED, which <linux/tcp.h> leaves to a header that excludes it.
 constexpr std::uint8_t kEstablished = 1;
@@ -96,7 +93,6 @@ void ConnectionGuard::read_events() {
     else if (kind == ZMQ_EVENT_ACCEPTED || kind == ZMQ_EVENT_CONNECTED)
       on_open(fd);
     if ((kind & kConnecting) != 0) events_.connecting();
-    if ((kind & kHandshakeFailed) != 0) events_.handshake_failed();
   }
 }
 
@@ -105,6 +101,7 @@ void ConnectionGuard::on_open(int fd) {
   const ConnectionNumber number = next_number();
   connections_.emplace(number, Connection{fd, cookie_of(fd)});
   by_fd_[fd] = number;
+  events_.opened();
   make_room();
   schedule();
 }
@@ -114,8 +111,8 @@ void ConnectionGuard::on_closed(int fd) {
   if (found == by_fd_.end()) return;
   const ConnectionNumber number = found->second;
   by_fd_.erase(found);
-  connections_.erase(number);
-  events_.ended(number);
+  const auto connection = connections_.extract(number);
+  events_.ended(number, connection.mapped().proven);
 }
 
 void ConnectionGuard::make_room() {

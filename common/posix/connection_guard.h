@@ -36,12 +36,11 @@ struct ConnectionLimits {
 
 // What the guard tells; called on the loop's thread, not by the destructor.
 struct ConnectionEvents {
-  // Once for each connection that is gone.
-  std::function<void(ConnectionNumber)> ended = [](ConnectionNumber) {};
+  std::function<void()> opened = [] {};
+  // Once for each connection that is gone; `heard`: it has sent a whole message.
+  std::function<void(ConnectionNumber, bool heard)> ended = [](ConnectionNumber, bool) {};
   // For sockets that connect: libzmq is trying, or will, or has just done so.
   std::function<void()> connecting = [] {};
-  // For sockets that listen: a connection ended in its handshake, before any key was asked about.
-  std::function<void()> handshake_failed = [] {};
   // A connection is ended for this reason, a literal.
   std::function<void(std::string_view)> cut = [](std::string_view) {};
 };

@@ -19,7 +19,7 @@ Result<std::unique_ptr<ZmqChannel>> ZmqChannel::connect(ZmqContext& context, Pol
   HOLDFAST_ASSIGN(
       channel->guard_,
       ConnectionGuard::watch(context, loop, channel->socket_, channel->settings_.connection,
-                             {.ended = [raw](ConnectionNumber) { raw->on_ended(); },
+                             {.ended = [raw](ConnectionNumber, bool) { raw->on_ended(); },
                               .connecting = [raw] { raw->given_up_ = false; }}));
   const std::string& endpoint = channel->settings_.endpoint;
   if (::zmq_connect(channel->socket_.handle(), endpoint.c_str()) != 0) {

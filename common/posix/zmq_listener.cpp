@@ -143,11 +143,12 @@ Status ZmqListener::open_socket(const std::string& endpoint) {
                                ? descriptors - kDescriptorsForOthers
                                : descriptors / 2;
   limits.connections = std::min(limits.connections, std::max<std::size_t>(room, 1));
-  HOLDFAST_ASSIGN(
-      guard_, ConnectionGuard::watch(context_, loop_, *socket_, limits,
-                                     {.ended = [this](ConnectionNumber n) { on_ended(n); },
-                                      .handshake_failed = [this] { ++counters_.handshakes_failed; },
-                                      .cut = [this](auto why) { ++counters_.cut[why]; }}));
+  ConnectionEvents events;
+  events.opened = [this] { ++counters_.connections; };
+  events.ended = [this](ConnectionNumber number, bool heard) { on_ended(number, heard); };
+  events.cut = [this](std::string_view reason) { ++counters_.cut[reason]; };
+  HOLDFAST_ASSIGN(guard_,
+                  ConnectionGuard::watch(context_, loop_, *socket_, limits, std::move(events)));
   if (::zmq_bind(socket_->handle(), endpoint.c_str()) != 0) {
     const std::string what = "cannot listen at " + endpoint;
     const int refused = errno;
@@ -270,7 +271,8 @@ ZmqListener::Conversation* ZmqListener::conversation_of(const Incoming& incoming
   return &made;
 }
 
-void ZmqListener::on_ended(ConnectionNumber connection) {
+void ZmqListener::on_ended(ConnectionNumber connection, bool heard) {
+  if (!heard) ++counters_.unheard;
   if (!conversations_.contains(connection)) return;
   leaving_.push_back(connection);
   drain_soon();

@@ -51,8 +51,9 @@ struct ListenerCounters {
   std::uint64_t messages_received = 0, messages_sent = 0;
   std::uint64_t bytes_received = 0, bytes_sent = 0;  // of these, as encrypted
   std::uint64_t replies_dropped = 0;                 // which their peers did not read
-  std::uint64_t handshakes_failed = 0;               // before any key was asked about
-  std::map<std::string_view, std::uint64_t> cut;     // connections, by reason
+  std::uint64_t connections = 0;
+  std::uint64_t unheard = 0;  // connections that ended before they had sent a message
+  std::map<std::string_view, std::uint64_t> cut;  // connections, by reason
 };
 
 // Loop thread only; not destroyed from inside of a call to the handler. Context, loop,
@@ -105,7 +106,7 @@ class ZmqListener final : public Responder {
   bool receive(Incoming& incoming);
   void deliver(Incoming incoming);
   Conversation* conversation_of(const Incoming& incoming);
-  void on_ended(ConnectionNumber connection);
+  void on_ended(ConnectionNumber connection, bool heard);
   void finish_ended();
   void end(ConnectionNumber connection);
   void refuse(ConnectionNumber connection, std::string_view reason);

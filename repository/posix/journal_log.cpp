@@ -62,6 +62,7 @@ void JournalLog::note(const Event& event) {
   if (event.repository) fields.push_back("HOLDFAST_REPOSITORY=" + event.repository->hex());
   if (event.agent) fields.push_back("HOLDFAST_AGENT=" + event.agent->hex());
   std::vector<iovec> parts;
+  parts.reserve(fields.size());
   for (std::string& field : fields) parts.push_back({field.data(), field.size()});
   // A journal that takes nothing must not keep a node from working; there is nobody to tell.
   static_cast<void>(::sd_journal_sendv(parts.data(), static_cast<int>(parts.size())));

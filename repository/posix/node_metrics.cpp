@@ -102,6 +102,11 @@ class NodeText {
         figures_.listening ? 1 : 0);
     one("holdfast_node_connections", MetricType::kGauge, "Connections that are open now.",
         figures_.connections);
+    one("holdfast_node_connections_total", MetricType::kCounter, "Connections that were opened.",
+        listener.connections);
+    one("holdfast_node_connections_unheard_total", MetricType::kCounter,
+        "Connections that ended before they had sent a message: refused, broken, or of scanners.",
+        listener.unheard);
     one("holdfast_node_messages_received_total", MetricType::kCounter, "Messages taken.",
         listener.messages_received);
     one("holdfast_node_messages_sent_total", MetricType::kCounter, "Messages sent.",
@@ -117,13 +122,13 @@ class NodeText {
     for (const auto& [reason, count] : listener.cut)
       text_.sample(count, {{"reason", std::string(reason)}});
     const HandshakeCounters& handshakes = figures_.handshakes;
-    one("holdfast_node_handshakes_total", MetricType::kCounter, "Connections let in.",
-        handshakes.admitted);
+    one("holdfast_node_handshakes_total", MetricType::kCounter,
+        "Handshakes that proved a key which is let in.", handshakes.admitted);
     text_.family("holdfast_node_handshakes_refused_total", MetricType::kCounter,
-                 "Connections not let in, by reason.");
+                 "Handshakes that proved a key which is not let in, by reason.");
     text_.sample(handshakes.not_admitted, {{"reason", "not_admitted"}});
     text_.sample(handshakes.too_many, {{"reason", "too_many"}});
-    text_.sample(handshakes.malformed + listener.handshakes_failed, {{"reason", "malformed"}});
+    text_.sample(handshakes.malformed, {{"reason", "malformed"}});
   }
 
   void write_requests() {

@@ -37,6 +37,11 @@ def system(*command, check=True, **more):
     return done
 
 
+def promtool():
+    """Prometheus's own judge of metrics and alerts, where `./dev` puts it or installed; or None."""
+    return shutil.which("promtool", path=f"{BIN.parents[1] / 'tools'}:{os.environ['PATH']}")
+
+
 def until(condition, what, most=60):
     """Waits for something that another process does."""
     deadline = time.monotonic() + most
@@ -133,14 +138,15 @@ def same_tree(one, other, but_for_the_top=False):
 
 
 class Node:
-    """A holdfast-node, on loopback unless said otherwise, at a port that stays its own."""
+    """A holdfast-node, on loopback unless said otherwise, at a port that stays its own. `more` goes
+    to its init."""
 
-    def __init__(self, name, data=None, listen="tcp://127.0.0.1:0", prefix=()):
+    def __init__(self, name, data=None, listen="tcp://127.0.0.1:0", prefix=(), more=()):
         self.name = name
         self.data = pathlib.Path(data or f"node-{name}").resolve()
         self.prefix = list(prefix)
         self.log = pathlib.Path(f"node-{name}.log").resolve()
-        run("init", "--data", self.data, "--listen", listen, "--name", name,
+        run("init", "--data", self.data, "--listen", listen, "--name", name, *more,
             program="holdfast-node")
         self.process = None
         self.start()

@@ -132,6 +132,9 @@ TEST_F(ZmqDefence, AMessageOfThreePartsEndsTheConnectionUndelivered) {
   go(attacker);
   ASSERT_TRUE(attacker.reported('D'));
   EXPECT_EQ(messages_of_the_attacker(), 0u);
+  EXPECT_TRUE(node_->eventually([&] {
+    return node_->listener().counters().cut.contains("a message of more than two parts");
+  }));
   expect_honest_service();
 }
 
@@ -291,6 +294,7 @@ TEST_F(ZmqDefence, GarbageInsteadOfAGreetingEndsTheConnection) {
   for (std::size_t i = 0; i < garbage.size(); ++i) garbage[i] = static_cast<Byte>(i * 7 + 1);
   send_raw(fd, garbage);
   EXPECT_TRUE(ended_by_peer(fd));
+  EXPECT_TRUE(node_->eventually([&] { return node_->listener().counters().unheard == 1; }));
   expect_honest_service();
 }
 
@@ -419,6 +423,8 @@ TEST_F(ZmqDefence, AKeyThatIsNotAdmittedIsNeverHeard) {
     call->send("let me in");
     expect_honest_service();
   }
+  EXPECT_TRUE(
+      node_->eventually([&] { return node_->authenticator().counters().not_admitted > 0; }));
   EXPECT_EQ(node_->handler.heard.get().count("let me in"), 0u);
   EXPECT_TRUE(call->received.get().heads.empty());
 }
@@ -454,6 +460,7 @@ TEST_F(ZmqDefence, AKeyThatConnectsWithoutEndRunsOutOfHandshakes) {
     ASSERT_EQ(next, 'D');
     ++refused;
   }
+  EXPECT_TRUE(node_->eventually([&] { return node_->authenticator().counters().too_many >= 5; }));
   ZmqAgent newcomer(node_->enrolled());  // the budget of one key is not that of another
   EXPECT_TRUE(newcomer.call(node_->address())->connect());
 }

@@ -44,6 +44,23 @@ TEST_F(ZmqTransport, ThePeersKeyIsTheOneOfItsHandshake) {
     EXPECT_EQ(one.peer.key, one.head == "first" ? agent_.public_key : other.public_key);
 }
 
+TEST_F(ZmqTransport, WhatGoesThroughANodeIsCounted) {
+  auto first = call();
+  ASSERT_TRUE(first->connect("hello"));
+  const auto counted = [&](auto what) {
+    return node_.thread().run([&] { return what(node_.listener().counters()); });
+  };
+  const auto heard = handler().heard.get().messages.size();
+  EXPECT_GE(heard, 1U);
+  EXPECT_GE(counted([](const auto& c) { return c.messages_received; }), heard);
+  EXPECT_GE(counted([](const auto& c) { return c.bytes_received; }), heard * 5);
+  EXPECT_GE(counted([](const auto& c) { return c.messages_sent; }), 1U);
+  EXPECT_GE(counted([](const auto& c) { return c.bytes_sent; }), 5U);
+  EXPECT_EQ(counted([](const auto& c) { return c.connections; }), 1U);
+  EXPECT_EQ(counted([](const auto& c) { return c.unheard; }), 0U);
+  EXPECT_EQ(node_.thread().run([&] { return node_.authenticator().counters().admitted; }), 1U);
+}
+
 TEST_F(ZmqTransport, AnEndpointWithoutAPortToConnectToIsRefused) {
   for (const char* wrong : {"tcp://", "tcp://127.0.0.1", "tcp://127.0.0.1:", "tcp://127.0.0.1:0",
                             "tcp://127.0.0.1:99999", "tcp://127.0.0.1:x", "dir:/srv"}) {

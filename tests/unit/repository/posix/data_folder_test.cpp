@@ -34,7 +34,8 @@ class DataFolderTest : public ::testing::Test {
 };
 
 TEST_F(DataFolderTest, WhatWasCreatedIsOpened) {
-  const NodeConfiguration configuration{"a \"name\"", "tcp://127.0.0.1:4711", "tcp://host:4712"};
+  const NodeConfiguration configuration{"a \"name\"", "tcp://127.0.0.1:4711", "tcp://host:4712",
+                                        "127.0.0.1:9753"};
   ASSERT_TRUE(DataFolder::create(files, path(), configuration));
   const DataFolder folder = open();
   EXPECT_EQ(folder.configuration(), configuration);
@@ -44,6 +45,16 @@ TEST_F(DataFolderTest, WhatWasCreatedIsOpened) {
   struct stat status {};
   ASSERT_EQ(::stat((path() + "/node.key").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600U);
+}
+
+TEST_F(DataFolderTest, AKeyThatIsKeptElsewhereIsReadThere) {
+  ASSERT_TRUE(DataFolder::create(files, path(), {"n", "tcp://127.0.0.1:1", ""}));
+  const NodeId id = open().id();
+  ASSERT_TRUE(files.rename(path() + "/node.key", path() + "/elsewhere"));
+  EXPECT_FALSE(DataFolder::open(files, path()).has_value());
+  const auto opened = DataFolder::open(files, path(), path() + "/elsewhere");
+  ASSERT_TRUE(opened.has_value());
+  EXPECT_EQ(opened->id(), id);
 }
 
 TEST_F(DataFolderTest, ANodeIsNotCreatedTwice) {
@@ -71,7 +82,8 @@ TEST_F(DataFolderTest, ConfigurationsThatCannotWorkAreRefused) {
                                                  {"n", "tcp://*:1", ""},
                                                  {"n", "tcp://0.0.0.0:1", ""},
                                                  {"n", "tcp://*:1", "tcp://*:1"},
-                                                 {"n", "tcp://*:1", "tcp://host:0"}})
+                                                 {"n", "tcp://*:1", "tcp://host:0"},
+                                                 {"n", "tcp://127.0.0.1:1", "", "192.0.2.1:9753"}})
     EXPECT_EQ(refusal(configuration), Code::kInvalidArgument)
         << configuration.name << " " << configuration.listen << " " << configuration.advertise;
   EXPECT_FALSE(*files.exists(path()));

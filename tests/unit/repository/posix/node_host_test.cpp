@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 #include "common/posix/posix_file_system.h"
 #include "common/posix/system_random.h"
 #include "common/posix/zmq_dialer.h"
@@ -161,6 +163,52 @@ TEST_F(NodeHostTest, AnInvitedClientCreatesARepositoryWhoseBackupOutlivesTheServ
   host = serve();
   Client owner(thread, owners, address(*host), repository.id());
   expect_backup(owner, *manifest);
+}
+
+TEST_F(NodeHostTest, ItsFiguresAreThoseOfTheWholeProcess) {
+  const auto host = serve();
+  // The disk is probed from the start; its answer comes from another thread.
+  std::shared_ptr<const HostFigures> figures;
+  do {
+    const auto answer = host->figures(std::chrono::minutes(1));
+    ASSERT_TRUE(answer.has_value()) << answer.error().message();
+    figures = *answer;
+  } while (!figures->disk);
+  EXPECT_EQ(figures->name, "node");
+  EXPECT_EQ(figures->node.id, host->id());
+  EXPECT_TRUE(figures->listening);
+  EXPECT_GT(figures->disk->total, 0U);
+  EXPECT_TRUE(health(*figures).has_value());
+}
+
+TEST_F(NodeHostTest, ADiskThatDoesNotAnswerInTimeIsUnwellAndGivesNoSignOfLife) {
+  std::atomic<int> alive = 0;
+  Watched<std::vector<std::string>> told;
+  HostOptions options;
+  options.alive = [&] { ++alive; };
+  options.status = [&](const std::string& line) {
+    told.change([&](auto& lines) { lines.push_back(line); });
+  };
+  options.probe = {std::chrono::milliseconds(1), Duration{0}};  // no disk is that fast
+  auto host = NodeHost::serve(folder(), log, std::move(options));
+  ASSERT_TRUE(host.has_value());
+  ASSERT_TRUE(told.wait([](const auto& lines) { return lines.size() >= 2; }));
+  EXPECT_TRUE(told.get().front().starts_with("Serves ")) << told.get().front();
+  EXPECT_TRUE(told.get().back().starts_with("The disk is unwell")) << told.get().back();
+  EXPECT_EQ(alive, 0);
+  const auto figures = (*host)->figures(std::chrono::minutes(1));
+  ASSERT_TRUE(figures.has_value());
+  EXPECT_FALSE(health(**figures).has_value());
+}
+
+TEST_F(NodeHostTest, ADiskThatAnswersIsASignOfLife) {
+  Watched<std::vector<Instant>> alive;
+  HostOptions options;
+  options.alive = [&] { alive.change([&](auto& times) { times.push_back(clock.now()); }); };
+  options.probe = {std::chrono::milliseconds(1), std::chrono::minutes(1)};
+  auto host = NodeHost::serve(folder(), log, std::move(options));
+  ASSERT_TRUE(host.has_value());
+  EXPECT_TRUE(alive.wait([](const auto& times) { return times.size() >= 3; }));
 }
 
 TEST_F(NodeHostTest, AKeyThatIsNeitherEnrolledNorInvitedIsNotLetIn) {
