@@ -104,15 +104,17 @@ int run(int argc, char** argv) {
   CLI::App app("Runs the backup that a profile describes.", "holdfast-agent");
   app.set_version_flag("--version", "holdfast-agent " HOLDFAST_VERSION);
   app.require_subcommand(1);
+  app.fallthrough();
   app.footer(kExitCodeHelp);
   Line line;
+  app.add_flag("--json", output.json, "One JSON object a line instead of text");
+  app.add_flag("-q,--quiet", line.quiet, "Only results, warnings and errors");
+  // Of the program, not of each command: the environment would be read for the other one, too.
+  add_overrides(app, line.overrides);
   const auto add = [&](const char* name, const char* what) {
     CLI::App* const command = app.add_subcommand(name, what);
     command->add_option("PROFILE", line.profile, "A file, or NAME for /etc/holdfast/NAME.toml")
         ->required();
-    command->add_flag("--json", output.json, "One JSON object a line instead of text");
-    command->add_flag("-q,--quiet", line.quiet, "Only results, warnings and errors");
-    add_overrides(*command, line.overrides);
     return command;
   };
   CLI::App* const run_command_line = add("run", "Back up once");
