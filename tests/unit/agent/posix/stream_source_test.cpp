@@ -50,7 +50,6 @@ class OneStream : public ::testing::Test {
           .value();
 };
 
-
 TEST_F(OneStream, IsOneFileWithTheFoldersAbove) {
   const auto entries = source_->next().value();
   ASSERT_EQ(entries.size(), 3U);
@@ -117,11 +116,11 @@ TEST(StreamSourceName, IsThatOfAFile) {
 }
 
 TEST(CommandOutput, IsWhatItPrintsIfItSucceeds) {
-  auto source = StreamSource::create("x",
-                                     std::make_unique<CommandOutput>(std::vector<std::string>{
-                                         "printf", "%s", "a  b\nc"}),
-                                     {})
-                    .value();
+  auto source =
+      StreamSource::create(
+          "x", std::make_unique<CommandOutput>(std::vector<std::string>{"printf", "%s", "a  b\nc"}),
+          {})
+          .value();
   const Entry file = source->next().value().back();
   EXPECT_EQ(read_all(*source, file).value(), "a  b\nc");
   EXPECT_TRUE(source->next().value().empty());
@@ -137,8 +136,7 @@ TEST(CommandOutput, ACommandThatFailsOrIsNotThereIsAnError) {
   };
   EXPECT_NE(ends({"sh", "-c", "echo some; exit 3"}).error().message().find("exit code 3"),
             std::string::npos);
-  EXPECT_NE(ends({"sh", "-c", "kill -9 $$"}).error().message().find("signal 9"),
-            std::string::npos);
+  EXPECT_NE(ends({"sh", "-c", "kill -9 $$"}).error().message().find("signal 9"), std::string::npos);
   EXPECT_EQ(ends({"/nowhere/at-all"}).error().code(), Code::kNotFound);
 }
 
