@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
 
 #include "tests/simulation/sim_loop.h"
@@ -52,6 +53,7 @@ class WaitingNode final : public Dialer {
     const auto request = wire::decode_request(message.head);
     ASSERT_TRUE(request);
     if (request->has_put_frame()) {
+      if (std::ranges::find(waiting_, request->id()) != waiting_.end()) return;  // sent again
       waiting_.push_back(request->id());
       most_ = std::max(most_, waiting_bytes());
       return;

@@ -6,8 +6,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <array>
-
 namespace holdfast {
 namespace {
 
@@ -20,33 +18,37 @@ ChildCommand shell(const std::string& text) {
   return command;
 }
 
-// What a command prints, and how it ends.
-struct Output {
-  std::string text;
-  ChildEnd end;
+// A child whose standard output is read here.
+class Printing {
+ public:
+  explicit Printing(ChildCommand command) {
+    int ends[2];
+    check(::pipe2(ends, O_CLOEXEC) == 0, "a pipe");
+    reading_ = Descriptor(ends[0]);
+    const Descriptor writing(ends[1]);
+    command.output = writing.get();
+    child = ChildProcess::start(command).value();
+  }
+  std::string line() const {
+    std::string text;
+    for (char one = 0; ::read(reading_.get(), &one, 1) == 1 && one != '\n';) text += one;
+    return text;
+  }
+  std::unique_ptr<ChildProcess> child;
+
+ private:
+  Descriptor reading_;
 };
 
-Output run(ChildCommand command) {
-  int ends[2];
-  check(::pipe2(ends, O_CLOEXEC) == 0, "a pipe");
-  const Descriptor reading(ends[0]);
-  Descriptor writing(ends[1]);
-  command.output = writing.get();
-  const auto child = ChildProcess::start(command).value();
-  writing.reset();
-  Output output;
-  std::array<char, 4096> piece{};
-  for (ssize_t count = 0; (count = ::read(reading.get(), piece.data(), piece.size())) > 0;)
-    output.text.append(piece.data(), static_cast<std::size_t>(count));
-  output.end = child->wait().value();
-  return output;
+ChildEnd end_of(const std::string& text) {
+  return ChildProcess::start(shell(text)).value()->wait().value();
 }
 
 TEST(ChildProcess, TellsHowItEnded) {
-  EXPECT_TRUE(run(shell("exit 0")).end.succeeded());
-  EXPECT_EQ(run(shell("exit 7")).end.exit_code, 7);
-  EXPECT_EQ(run(shell("kill -9 $$")).end.signal, SIGKILL);
-  EXPECT_EQ(run(shell("exit 7")).end.describe(), "failed with exit code 7");
+  EXPECT_TRUE(end_of("exit 0").succeeded());
+  EXPECT_EQ(end_of("exit 7").exit_code, 7);
+  EXPECT_EQ(end_of("kill -9 $$").signal, SIGKILL);
+  EXPECT_EQ(end_of("exit 7").describe(), "failed with exit code 7");
 }
 
 TEST(ChildProcess, AProgramThatIsNotThereIsAnErrorAtOnce) {
@@ -64,13 +66,13 @@ TEST(ChildProcess, HasItsVariablesAndOurs) {
   ChildCommand command =
       shell("echo \"$HOLDFAST_TEST_OURS/$HOLDFAST_TEST_BOTH/$HOLDFAST_TEST_ITS\"");
   command.environment = {{"HOLDFAST_TEST_BOTH", "its"}, {"HOLDFAST_TEST_ITS", "a=b c"}};
-  EXPECT_EQ(run(command).text, "ours/its/a=b c\n");
+  EXPECT_EQ(Printing(command).line(), "ours/its/a=b c");
 }
 
 TEST(ChildProcess, ReadsNothingWhereItMayNot) {
   ChildCommand command = shell("cat; echo end");
   command.reads_input = false;
-  EXPECT_EQ(run(command).text, "end\n");
+  EXPECT_EQ(Printing(command).line(), "end");
 }
 
 TEST(ChildProcess, TakesSignalsThatWeBlockOrIgnore) {
@@ -78,9 +80,9 @@ TEST(ChildProcess, TakesSignalsThatWeBlockOrIgnore) {
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   ASSERT_EQ(::pthread_sigmask(SIG_BLOCK, &signals, &before), 0);
-  const auto ended = run(shell("kill -TERM $$; echo still here"));
+  const ChildEnd ended = end_of("kill -TERM $$; exit 5");
   ASSERT_EQ(::pthread_sigmask(SIG_SETMASK, &before, nullptr), 0);
-  EXPECT_EQ(ended.end.signal, SIGTERM);
+  EXPECT_EQ(ended.signal, SIGTERM);
 }
 
 TEST(ChildProcess, WaitingEndsAtTheLimitAndTheProcessDoesNot) {
@@ -99,38 +101,22 @@ TEST(ChildProcess, WaitingEndsWhenAskedTo) {
 }
 
 TEST(ChildProcess, OneThatIgnoresTheRequestIsKilled) {
-  int ends[2];
-  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
-  const Descriptor reading(ends[0]);
-  Descriptor writing(ends[1]);
   ChildCommand command = shell("trap '' TERM; echo ready; while :; do sleep 1000; done");
-  command.output = writing.get();
   command.leads_group = true;
-  const auto child = ChildProcess::start(command).value();
-  writing.reset();
-  std::array<char, 6> line{};
-  ASSERT_EQ(::read(reading.get(), line.data(), line.size()), 6);
-  child->end(milliseconds(20));
-  EXPECT_EQ(child->wait()->signal, SIGKILL);
+  const Printing printing(command);
+  ASSERT_EQ(printing.line(), "ready");
+  printing.child->end(milliseconds(20));
+  EXPECT_EQ(printing.child->wait()->signal, SIGKILL);
 }
 
 TEST(ChildProcess, ItsWholeGroupIsEnded) {
-  int ends[2];
-  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
-  const Descriptor reading(ends[0]);
-  Descriptor writing(ends[1]);
-  ChildCommand command = shell("(trap '' TERM; exec sleep 1000) & echo $!; wait");
-  command.output = writing.get();
+  ChildCommand command = shell("(trap '' TERM; echo ready; exec sleep 1000) & wait");
   command.leads_group = true;
-  const auto child = ChildProcess::start(command).value();
-  writing.reset();
-  std::string line;
-  for (char one = 0; ::read(reading.get(), &one, 1) == 1 && one != '\n';) line += one;
-  EXPECT_GT(std::stol(line), 1);
-  child->end(seconds(10));
-  // It holds the pipe as long as it is alive.
-  char one = 0;
-  EXPECT_EQ(::read(reading.get(), &one, 1), 0);
+  const Printing printing(command);
+  ASSERT_EQ(printing.line(), "ready");
+  printing.child->end(seconds(10));
+  // The end of what it prints comes once the last one who could has ended.
+  EXPECT_EQ(printing.line(), "");
 }
 
 }  // namespace
