@@ -149,7 +149,7 @@ void BackupSession::begin_main_pass() {
     highest = std::max(highest, node->head_sequence);
   }
   if (active == 0 || active < request_.write_quorum) return end(quorum_error());
-  if (holders == 0) parent_.reset();
+  if (holders == 0 || (request_.reads_once && holders < active)) parent_.reset();
   report_.had_parent = parent_.has_value();
   std::vector<NodeFeed*> feeds;
   for (const auto& node : nodes_) {

@@ -44,6 +44,9 @@ struct BackupRequest {
   std::uint64_t charter_version = 0;
   std::uint64_t upload_bytes_per_s = 0;  // of frames, to all nodes together; 0: no limit
   std::string catalog_path;  // the local catalog: the parent's if it exists, then this snapshot's
+  // The source gives its content only once, so that nobody can be caught up from it: nodes that
+  // lack the parent take part in the main pass, at the price of a question about every chunk.
+  bool reads_once = false;
   Duration grace = std::chrono::seconds(1);     // for the nodes that are not ready when W are
   Duration patience = std::chrono::seconds(2);  // that the others wait for one that does not move
   Duration rejoin =

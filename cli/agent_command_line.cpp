@@ -114,14 +114,16 @@ void describe(CLI::App& app, AgentLine& line) {
   app.name("holdfast-agent");
   app.description("Runs the backup that a profile describes.");
   app.require_subcommand(1);
+  app.fallthrough();
   app.footer(kExitCodeHelp);
+  app.add_flag("--json", line.json, "One JSON object a line instead of text");
+  app.add_flag("-q,--quiet", line.quiet, "Only results, warnings and errors");
+  // Of the program, not of each command: the environment would be read for the other one, too.
+  add_overrides(app, line.overrides);
   const auto add = [&](const char* name, const char* what, AgentLine::Command run) {
     CLI::App* const command = app.add_subcommand(name, what);
     command->add_option("PROFILE", line.profile, "A file, or NAME for /etc/holdfast/NAME.toml")
         ->required();
-    command->add_flag("--json", line.json, "One JSON object a line instead of text");
-    command->add_flag("-q,--quiet", line.quiet, "Only results, warnings and errors");
-    add_overrides(*command, line.overrides);
     command->callback([&line, run] { line.command = run; });
     return command;
   };

@@ -154,6 +154,7 @@ Result<BackupOutcome> run_backup(Session& session, const BackupOptions& options)
   request.tags = split_tags(options.tags);
   request.write_quorum = charter->charter.write_quorum;
   request.charter_version = charter->charter.version;
+  request.reads_once = options.source.is_stream();
   request.upload_bytes_per_s = session.access.upload_kib_s * 1024;
   std::vector<std::string> parts{request.host};
   parts.insert(parts.end(), source->identity().begin(), source->identity().end());

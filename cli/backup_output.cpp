@@ -2,14 +2,13 @@
 
 #include <fmt/format.h>
 
+#include "cli/problem_list.h"
 #include "common/base/text.h"
 
 namespace holdfast::cli {
 namespace {
 
 using agent::BackupReport;
-
-constexpr std::size_t kProblemsPrinted = 100;
 
 Json status_object(const agent::BackupProgress& progress, Duration elapsed) {
   Json status{{"message_type", "status"},
@@ -25,25 +24,6 @@ Json status_object(const agent::BackupProgress& progress, Duration elapsed) {
     status["nodes"].push_back(
         {{"name", node.name}, {"state", node.state}, {"pending_bytes", node.pending_bytes}});
   return status;
-}
-
-void print_problems(Output& output, const BackupReport& report) {
-  std::size_t printed = 0;
-  for (const agent::ScanProblem& problem : report.problems) {
-    if (++printed > kProblemsPrinted) break;
-    if (output.json) {
-      Json line{{"message_type", "error"},
-                {"during", "archival"},
-                {"code", name(problem.error.code())},
-                {"message", problem.error.message()}};
-      put_bytes(line, "item", problem.path);
-      output.object(line);
-    } else {
-      output.warning(fmt::format("{}: {}", printable(problem.path), problem.error.message()));
-    }
-  }
-  if (report.problem_count > kProblemsPrinted)
-    output.warning(fmt::format("{} more like these", report.problem_count - kProblemsPrinted));
 }
 
 void print_nodes(Output& output, const BackupReport& report) {
@@ -112,7 +92,7 @@ ProgressDisplay::Picture picture_of(const agent::BackupProgress& progress, Durat
 }
 
 void print_report(Output& output, const BackupReport& report, Duration elapsed) {
-  print_problems(output, report);
+  print_problems(output, "archival", report.problems, report.problem_count);
   print_nodes(output, report);
   print_summary(output, report, elapsed);
 }

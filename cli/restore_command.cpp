@@ -9,6 +9,7 @@
 #include "agent/posix/posix_restore_target.h"
 #include "agent/posix/posix_target_view.h"
 #include "agent/restore_session.h"
+#include "cli/problem_list.h"
 #include "cli/progress_display.h"
 #include "cli/snapshot_access.h"
 #include "common/base/text.h"
@@ -17,8 +18,6 @@ namespace holdfast::cli {
 namespace {
 
 using agent::RestoreResult;
-
-constexpr std::size_t kProblemsPrinted = 100;
 
 // Of a dry run into a folder that is not there: nothing is in it, and nothing is written.
 class AbsentTarget final : public agent::RestoreTarget, public agent::TargetView {
@@ -140,25 +139,6 @@ Result<RestoreResult> run_session(Session& session, agent::ObjectFetcher& fetche
   return std::move(*outcome);
 }
 
-void print_problems(Output& output, const RestoreResult& result) {
-  std::size_t printed = 0;
-  for (const agent::RestoreProblem& problem : result.problems) {
-    if (++printed > kProblemsPrinted) break;
-    if (output.json) {
-      Json line{{"message_type", "error"},
-                {"during", "restore"},
-                {"code", name(problem.error.code())},
-                {"message", problem.error.message()}};
-      put_bytes(line, "item", problem.path);
-      output.object(line);
-    } else {
-      output.warning(fmt::format("{}: {}", printable(problem.path), problem.error.message()));
-    }
-  }
-  if (result.problem_count > kProblemsPrinted)
-    output.warning(fmt::format("{} more like these", result.problem_count - kProblemsPrinted));
-}
-
 void print_summary(Output& output, const agent::Snapshot& snapshot, const std::string& target,
                    const RestoreCommandOptions& options, const RestoreResult& result,
                    Duration elapsed) {
@@ -229,7 +209,7 @@ Result<int> restore(Session& session, const RestoreCommandOptions& given) {
   HOLDFAST_ASSIGN_OR(Target target, open_target(work.files, path, given.dry_run), "target");
   HOLDFAST_ASSIGN(const RestoreResult result,
                   run_session(session, fetcher, target, keys, catalog->path(), std::move(options)));
-  print_problems(session.output, result);
+  print_problems(session.output, "restore", result.problems, result.problem_count);
   print_summary(session.output, *snapshot, path, given, result, work.clock.now() - began);
   const bool whole = catalog->fetched().lost.empty() && result.problem_count == 0;
   return whole && result.failed == 0 ? kDone : kFailed;

@@ -3,6 +3,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <charconv>
 #include <cstdlib>
@@ -68,9 +69,11 @@ std::optional<double> earlier_success(std::string_view text) {
 
 std::string state_folder() {
   const char* const named = std::getenv("HOLDFAST_STATE_DIR");
-  std::string folder = named != nullptr && *named != '\0' ? named : "/var/lib/holdfast-agent";
+  const bool is_named = named != nullptr && *named != '\0';
+  std::string folder = is_named ? named : "/var/lib/holdfast-agent";
   struct stat stat {};
   if (::stat(folder.c_str(), &stat) != 0 || !S_ISDIR(stat.st_mode)) return {};
+  if (!is_named && ::access(folder.c_str(), W_OK | X_OK) != 0) return {};
   return folder;
 }
 

@@ -26,7 +26,8 @@ struct RunRecord {
   bool made_snapshot() const { return report && report->manifest; }
 };
 
-// $HOLDFAST_STATE_DIR, else /var/lib/holdfast-agent; empty if that is no folder.
+// $HOLDFAST_STATE_DIR, else /var/lib/holdfast-agent; empty if that is no folder, or if nobody named
+// it and it is not ours to write to.
 std::string state_folder();
 
 // One JSON object with a line end.

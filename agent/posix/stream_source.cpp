@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 
 #include "agent/posix/source_paths.h"
@@ -67,22 +68,23 @@ class StreamSource::Reader final : public ContentReader {
 Result<std::unique_ptr<StreamSource>> StreamSource::create(const std::string& name,
                                                            std::unique_ptr<StreamOrigin> origin,
                                                            UnixTime now) {
-  if (name.ends_with('/'))
+  // ".." would be resolved by what this machine has there.
+  const std::string absolute = "/" + name;
+  if (name.ends_with('/') || (absolute + "/").find("/../") != std::string::npos)
     return Error(Code::kInvalidArgument,
-                 fmt::format("\"{}\" is a folder, and a stream becomes a file", printable(name)));
-  HOLDFAST_ASSIGN_OR(const auto paths,
-                     SourcePaths::from({name.starts_with('/') ? name : "/" + name}),
-                     "the stream's name");
+                 fmt::format("\"{}\" is not the name of a file", printable(name)));
+  HOLDFAST_ASSIGN_OR(const auto paths, SourcePaths::from({absolute}), "the stream's name");
   const std::string& path = paths.sources().front();
-  if (path.empty() || name.find("..") != std::string::npos)
+  if (path.empty())
     return Error(Code::kInvalidArgument,
-                 fmt::format("\"{}\" cannot be a stream's name", printable(name)));
+                 fmt::format("\"{}\" is not the name of a file", printable(name)));
 
   Entry entry;
   entry.uid = ::geteuid();
   entry.gid = ::getegid();
-  entry.mtime = {now.nanoseconds / 1'000'000'000,
-                 static_cast<std::uint32_t>(now.nanoseconds % 1'000'000'000)};
+  const std::int64_t since_1970 = std::max<std::int64_t>(now.nanoseconds, 0);
+  entry.mtime = {since_1970 / 1'000'000'000,
+                 static_cast<std::uint32_t>(since_1970 % 1'000'000'000)};
   entry.ctime = entry.mtime;
   entry.mode = kFolderMode;
   std::vector<Entry> entries{entry};  // the root

@@ -35,7 +35,7 @@ expect("line 8" in wrong and "exclude_caches" in wrong, f"unknown key: {wrong}")
 profile.write_text(good.replace('["daily"]', '"daily"'))
 wrong = run("run", profile, program="holdfast-agent", code=1).stderr
 expect("line 6" in wrong and "tags" in wrong, f"wrong type: {wrong}")
-profile.write_text('repository = "x"\n')
+profile.write_text('repository = "/x"\n')
 expect("paths" in run("check", profile, program="holdfast-agent", code=1).stderr, "missing key")
 expect("/etc/holdfast/absent.toml" in
        run("run", "absent", program="holdfast-agent", code=1).stderr, "the name's path")

@@ -49,13 +49,15 @@ std::size_t Run::excess_bytes(std::size_t largest_frame) const {
 
 BackupRun::BackupRun(RunPorts ports, std::unique_ptr<Dialer> dialer, const format::Charter& charter,
                      const agent::WriterKeys& writer, MemorySource& source,
-                     const agent::LinkPolicy& policy)
+                     const agent::LinkPolicy& policy, std::uint64_t upload_bytes_per_s)
     : Run(ports, std::move(dialer)),
       scan_(source, 16),
       contents_(std::make_shared<const Files>(source.contents())) {
   connect(charter.nodes, writer.repository, policy);
+  agent::BackupRequest request = backup_request(charter);
+  request.upload_bytes_per_s = upload_bytes_per_s;
   session_ = std::make_unique<agent::BackupSession>(ports_, source, scan_, writer, links(),
-                                                    backup_request(charter),
+                                                    std::move(request),
                                                     [this](Result<agent::BackupReport> report) {
                                                       result_.emplace(std::move(report));
                                                       done_ = true;

@@ -48,7 +48,7 @@ class BackupRun final : public Run {
  public:
   BackupRun(RunPorts ports, std::unique_ptr<Dialer> dialer, const format::Charter& charter,
             const agent::WriterKeys& writer, MemorySource& source,
-            const agent::LinkPolicy& policy = {});
+            const agent::LinkPolicy& policy = {}, std::uint64_t upload_bytes_per_s = 0);
   void interrupt() { session_->interrupt(); }
   // What the source held when it began.
   const std::shared_ptr<const Files>& contents() const { return contents_; }

@@ -100,7 +100,7 @@ std::unique_ptr<Dialer> Cluster::dialer_of_embedder() {
 
 std::unique_ptr<BackupRun> Cluster::begin_backup(ClusterAgent& agent) {
   return std::make_unique<BackupRun>(ports(agent), dialer(agent), charter(), *agent.writer,
-                                     agent.source, policy);
+                                     agent.source, policy, upload_bytes_per_s);
 }
 
 std::unique_ptr<RestoreRun> Cluster::begin_restore(ClusterAgent& agent,

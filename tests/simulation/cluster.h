@@ -71,7 +71,8 @@ class Cluster {
   std::vector<std::unique_ptr<ClusterAgent>> agents;
   RepositoryId repository;
   agent::LinkPolicy policy;
-  MemorySource& source;  // the owner's
+  std::uint64_t upload_bytes_per_s = 0;  // of backups; 0: no limit
+  MemorySource& source;                  // the owner's
 
  private:
   void give_keys(ClusterAgent& agent, crypto::SecretKey seed);

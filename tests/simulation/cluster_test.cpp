@@ -109,6 +109,30 @@ TEST(Cluster, LargeFileIsNotReadFurtherThanTheBudgetWhileNodesTakeNothing) {
   EXPECT_EQ(report->committed, 2U);
 }
 
+TEST(Cluster, ALimitSlowerThanEveryPatienceMakesNoNodeSlowOrDown) {
+  constexpr std::size_t kSize = 6 << 20;
+  Cluster cluster(seed(), 3, 2);
+  Bytes content(kSize);
+  cluster.random.fill(content);
+  cluster.source.put("disk.img", std::move(content));
+  // A frame of a mebibyte every 20 seconds, a minute between those of one node.
+  cluster.upload_bytes_per_s = 50'000;
+  const Instant began = cluster.loop.now();
+  const auto report = cluster.back_up();
+  ASSERT_TRUE(report) << report.error().message();
+  EXPECT_EQ(report->committed, 3U);
+  std::uint64_t sent = 0;
+  for (const auto& node : report->nodes) {
+    EXPECT_FALSE(node.caught_up) << node.name;
+    sent += node.sent_bytes;
+  }
+  EXPECT_GE(sent, 3 * kSize);
+  const double took = std::chrono::duration<double>(cluster.loop.now() - began).count();
+  EXPECT_GE(took, static_cast<double>(sent - (2 << 20)) / 50'000);
+  EXPECT_LE(took, static_cast<double>(sent) / 50'000 + 10);
+  expect_restorable(cluster, {*report->manifest, cluster.source.contents()}, 3);
+}
+
 TEST(Cluster, NodeThatIsDownLeavesAQuorumAndIsCaughtUpByTheNextBackup) {
   Cluster cluster(seed(), 3, 2);
   change_source(cluster, 60);

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
 
 #include "tests/simulation/sim_loop.h"
@@ -52,6 +53,7 @@ class WaitingNode final : public Dialer {
     const auto request = wire::decode_request(message.head);
     ASSERT_TRUE(request);
     if (request->has_put_frame()) {
+      if (std::ranges::find(waiting_, request->id()) != waiting_.end()) return;  // sent again
       waiting_.push_back(request->id());
       most_ = std::max(most_, waiting_bytes());
       return;
@@ -152,6 +154,82 @@ TEST_F(NodeFeedWindow, AnswersToWhatWasSentBeforeAFeedLeftLetTheNextFramesGo) {
   answer(2);
   EXPECT_TRUE(feed_.drained());
   EXPECT_EQ(done_, 4U);
+}
+
+// 400 bytes a frame, 100 bytes a second.
+class NodeFeedPace : public NodeFeedWindow {
+ protected:
+  NodeFeedPace() { feed_.pace(limit_, loop_); }
+  RateLimit limit_{loop_, 100};
+};
+
+TEST_F(NodeFeedPace, FramesWaitForTheirTurnAndGoByThemselves) {
+  send(3);
+  EXPECT_EQ(node_.waiting(), 1U);
+  loop_.run_for(std::chrono::milliseconds(3990));
+  EXPECT_EQ(node_.waiting(), 1U);
+  loop_.run_for(std::chrono::milliseconds(20));
+  EXPECT_EQ(node_.waiting(), 2U);
+  answer(2);
+  EXPECT_FALSE(feed_.drained());
+  loop_.run_for(std::chrono::seconds(4));
+  answer(1);
+  EXPECT_TRUE(feed_.drained());
+  EXPECT_EQ(done_, 3U);
+}
+
+TEST_F(NodeFeedPace, WaitingForATurnIsNoSilenceOfTheNode) {
+  send(2);
+  answer(1);
+  const Instant answered = loop_.now();
+  loop_.run_for(std::chrono::seconds(3));
+  EXPECT_EQ(feed_.last_progress(), loop_.now());
+  loop_.run_for(std::chrono::milliseconds(1010));
+  ASSERT_EQ(node_.waiting(), 1U);
+  const Instant sent = feed_.last_progress();
+  EXPECT_GT(sent - answered, std::chrono::milliseconds(3900));
+  // From now on it is the node that is slow.
+  loop_.run_for(std::chrono::seconds(2));
+  EXPECT_EQ(feed_.last_progress(), sent);
+  EXPECT_EQ(link_.state(), NodeLink::State::kReady);
+}
+
+TEST_F(NodeFeedPace, TheWindowHoldsBesideTheLimit) {
+  send(5);
+  loop_.run_for(std::chrono::minutes(1));
+  EXPECT_EQ(node_.waiting(), 2U);
+  EXPECT_LE(node_.most_waiting_bytes(), kWindow);
+}
+
+TEST_F(NodeFeedPace, AFeedThatLeavesWaitsForNoTurnAnyMore) {
+  send(3);
+  feed_.lag(Error(Code::kTimedOut, "too slow"));
+  EXPECT_EQ(done_, 3U);
+  loop_.run_for(std::chrono::minutes(1));
+  EXPECT_EQ(node_.waiting(), 1U);
+}
+
+TEST_F(NodeFeedPace, FeedsOfOneLimitShareItEvenly) {
+  WaitingNode other_node(loop_);
+  NodeLink other_link({NodeId{}, "other", {"sim:other", {}}}, RepositoryId{}, loop_, loop_,
+                      random_);
+  ASSERT_TRUE(other_link.start(other_node));
+  settle();
+  NodeFeed other(other_link, loop_, [] {});
+  other.pace(limit_, loop_);
+  other.activate();
+  std::size_t here = 0, there = 0;
+  for (int i = 0; i < 20; ++i) {
+    feed_.send(SharedBytes(Buffer(kFrame)), format::FrameRole::kData, [] {});
+    other.send(SharedBytes(Buffer(kFrame)), format::FrameRole::kData, [] {});
+  }
+  for (int second = 0; second < 40; ++second) {
+    loop_.run_for(std::chrono::seconds(1));
+    for (; node_.waiting() > 0; ++here) node_.answer();
+    for (; other_node.waiting() > 0; ++there) other_node.answer();
+  }
+  EXPECT_NEAR(static_cast<double>(here + there), 11, 1);
+  EXPECT_NEAR(static_cast<double>(here), static_cast<double>(there), 1);
 }
 
 }  // namespace

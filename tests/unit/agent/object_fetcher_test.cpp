@@ -66,6 +66,20 @@ TEST_F(ObjectFetching, FramesAreSpreadOverAllNodes) {
   for (const auto& node : nodes_) EXPECT_GE(node->frames_served, 15u) << node->name();
 }
 
+TEST_F(ObjectFetching, ALimitHoldsOverAllNodesAndMakesNoAnswerLate) {
+  make_nodes(3);
+  const auto ids = add_frames(20, 1, 100'000);
+  connect();
+  make_fetcher({.bytes_per_s = 50'000});
+  const Instant began = loop_.now();
+  expect_all(fetch(ids), ids);
+  EXPECT_EQ(frames_served(), 20U);
+  EXPECT_EQ(fetcher_->frames_opened(), 20U);
+  const double took = std::chrono::duration<double>(loop_.now() - began).count();
+  EXPECT_GE(took, 19 * 100'000.0 / 50'000 - 1);
+  EXPECT_LE(took, 20 * 110'000.0 / 50'000 + 5);
+}
+
 TEST_F(ObjectFetching, ASlowNodeServesLessThanAFastOne) {
   make_nodes(2);
   nodes_[0]->bytes_per_second = 1e6;

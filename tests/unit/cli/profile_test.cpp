@@ -50,12 +50,111 @@ TEST(Profile, RefusesValuesOfAnotherType) {
   EXPECT_NE(error_of(std::string(kGood) + "lock_wait_s = -1\n").find("line 3"), std::string::npos);
 }
 
+TEST(Profile, HoldsEveryKey) {
+  const auto profile = parse_profile(
+      "repository = \"/r\"\npassphrase_file = \"/p\"\npassphrase_command = \"cat p\"\n"
+      "lock_wait_s = 7\nretry_s = 8\npaths = [\"/a\"]\nfiles_from = [\"/f\"]\n"
+      "files_from0 = [\"/f0\"]\nexclude = [\"e\"]\niexclude = [\"ie\"]\n"
+      "exclude_files = [\"/ef\"]\nexclude_if_present = [\".skip\", \"T:head\"]\n"
+      "exclude_larger_than = \"10M\"\nexclude_caches = true\none_file_system = true\n"
+      "tags = [\"t\"]\nhost = \"h\"\nlimit_upload_kib_s = 9\nlimit_download_kib_s = 10\n"
+      "receipt = \"/x/receipt\"\nmetrics_textfile = \"/x/home.prom\"\n"
+      "[hooks]\nbefore = \"mount /x\"\nafter = [\"/bin/echo\", \"a b\"]\nfailure = \"f\"\n"
+      "timeout_s = 11\n",
+      "p.toml");
+  ASSERT_TRUE(profile) << profile.error().message();
+  using Texts = std::vector<std::string>;
+  EXPECT_EQ(profile->access.passphrase.file, "/p");
+  EXPECT_EQ(profile->access.passphrase.command, "cat p");
+  EXPECT_EQ(profile->retry, std::chrono::seconds(8));
+  const SourceOptions& source = profile->backup.source;
+  EXPECT_EQ(source.files_from, Texts{"/f"});
+  EXPECT_EQ(source.files_from0, Texts{"/f0"});
+  EXPECT_EQ(source.excludes_in_any_case, Texts{"ie"});
+  EXPECT_EQ(source.exclude_files, Texts{"/ef"});
+  EXPECT_EQ(source.exclude_if_present, (Texts{".skip", "T:head"}));
+  EXPECT_EQ(source.exclude_larger_than, "10M");
+  EXPECT_TRUE(source.exclude_caches && source.absolute_only);
+  EXPECT_EQ(profile->access.upload_kib_s, 9U);
+  EXPECT_EQ(profile->access.download_kib_s, 10U);
+  EXPECT_EQ(profile->receipt, "/x/receipt");
+  EXPECT_EQ(profile->metrics_textfile, "/x/home.prom");
+  EXPECT_EQ(profile->hooks.before, (Texts{"/bin/sh", "-c", "mount /x"}));
+  EXPECT_EQ(profile->hooks.after, (Texts{"/bin/echo", "a b"}));
+  EXPECT_EQ(profile->hooks.timeout, std::chrono::seconds(11));
+}
+
+TEST(Profile, SavesAStreamInsteadOfPaths) {
+  const auto profile = parse_profile(
+      "repository = \"/r\"\nstdin_from_command = [\"pg_dumpall\", \"-c\"]\n"
+      "stdin_filename = \"all.sql\"\n",
+      "p.toml");
+  ASSERT_TRUE(profile) << profile.error().message();
+  EXPECT_EQ(profile->backup.source.stdin_command, (std::vector<std::string>{"pg_dumpall", "-c"}));
+  EXPECT_EQ(profile->backup.source.stdin_filename, "all.sql");
+}
+
+TEST(Profile, KeysOfATableAreCheckedAsThoseOfTheFile) {
+  const std::string unknown = error_of(std::string(kGood) + "[hooks]\nbefor = \"true\"\n");
+  EXPECT_NE(unknown.find("p.toml, line 4"), std::string::npos) << unknown;
+  EXPECT_NE(unknown.find("\"hooks.befor\"; did you mean \"before\"?"), std::string::npos)
+      << unknown;
+  const std::string type = error_of(std::string(kGood) + "[hooks]\ntimeout_s = 0\n");
+  EXPECT_NE(type.find("line 4: hooks.timeout_s"), std::string::npos) << type;
+  EXPECT_NE(error_of(std::string(kGood) + "hooks = 5\n").find("is a table"), std::string::npos);
+  EXPECT_NE(error_of(std::string(kGood) + "[hook]\n").find("\"hooks\"?"), std::string::npos);
+  // A table is no place for the file's own keys.
+  EXPECT_NE(error_of(std::string(kGood) + "[hooks]\npaths = [\"/a\"]\n").find("line 4"),
+            std::string::npos);
+}
+
+TEST(Profile, EveryKeyRefusesValuesOfAnotherType) {
+  for (const char* line : {"repository = 5",
+                           "repository = \"\"",
+                           "passphrase_file = [\"/p\"]",
+                           "passphrase_command = true",
+                           "lock_wait_s = \"5\"",
+                           "retry_s = 1.5",
+                           "retry_s = 1000001",
+                           "files_from = \"/f\"",
+                           "files_from0 = [5]",
+                           "iexclude = \"x\"",
+                           "exclude_files = [true]",
+                           "exclude_if_present = \"x\"",
+                           "exclude_larger_than = -1",
+                           "exclude_larger_than = \"1 M\"",
+                           "exclude_larger_than = 1.5",
+                           "one_file_system = \"yes\"",
+                           "stdin_from_command = []",
+                           "stdin_from_command = [\"a\", 5]",
+                           "stdin_from_command = \"\"",
+                           "stdin_filename = 5",
+                           "host = [\"h\"]",
+                           "limit_upload_kib_s = -1",
+                           "limit_download_kib_s = \"1M\"",
+                           "limit_upload_kib_s = 4294967297",
+                           "receipt = true",
+                           "metrics_textfile = 5",
+                           "metrics_textfile = \"relative.prom\"",
+                           "[hooks]\nafter = 5",
+                           "[hooks]\nfailure = [5]"}) {
+    const std::string error = error_of("# one line\n" + std::string(line) + "\n");
+    const std::string at = std::string("p.toml, line ") + (line[0] == '[' ? "3: hooks." : "2: ");
+    EXPECT_EQ(error.find(at), 0U) << line << ": " << error;
+  }
+}
+
+TEST(Profile, IsNamedAfterItsFile) {
+  EXPECT_EQ(profile_name("home"), "home");
+  EXPECT_EQ(profile_name("/x/y/home.toml"), "home");
+  EXPECT_EQ(profile_name("./ho.me"), "ho");
+}
+
 TEST(Profile, RefusesWhatIsNoToml) {
   EXPECT_NE(error_of("repository = \n").find("p.toml, line 1"), std::string::npos);
 }
 
-TEST(Profile, RefusesMissingKeysAndRelativePaths) {
-  EXPECT_NE(error_of("paths = [\"/home\"]\n").find("repository"), std::string::npos);
+TEST(Profile, RefusesMissingPathsAndRelativeOnes) {
   EXPECT_NE(error_of("repository = \"/r\"\n").find("paths"), std::string::npos);
   EXPECT_NE(error_of("repository = \"/r\"\npaths = [\"home\"]\n").find("not absolute"),
             std::string::npos);

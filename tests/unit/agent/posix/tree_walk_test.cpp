@@ -259,6 +259,58 @@ TEST_F(TreeWalkExclusion, MarkedCachesKeepTheirMarkOnly) {
   EXPECT_EQ(scan({root()}).below(entry_path("marked")), (Paths{"CACHEDIR.TAG", "x"}));
 }
 
+TEST_F(TreeWalkExclusion, MarkedFoldersKeepTheirMarksOnly) {
+  for (const std::string folder : {"any", "right", "wrong", "both"}) {
+    make_folder(folder);
+    make_folder(folder + "/in");
+    make_file(folder + "/in/x");
+  }
+  make_file("any/.skip", "");
+  make_file("right/MARK", "do not save: ever");
+  make_file("wrong/MARK", "do save");
+  make_file("both/MARK", "do not save: ever");
+  make_link("/nowhere", "both/.skip");
+  ScanOptions options;
+  options.exclude_if_present = {FolderMark::parse(".skip").value(),
+                                FolderMark::parse("MARK:do not save: e").value()};
+  EXPECT_EQ(scan({root()}, options).below(entry_path("")),
+            (Paths{"any", "any/.skip", "both", "both/.skip", "both/MARK", "right", "right/MARK",
+                   "wrong", "wrong/MARK", "wrong/in", "wrong/in/x"}));
+}
+
+TEST_F(TreeWalkExclusion, MarksHaveANameOfOneFile) {
+  for (const std::string text : {"", ":header", "a/b", ".", "..", "../x:y"})
+    EXPECT_EQ(FolderMark::parse(text).error().code(), Code::kInvalidArgument) << text;
+  EXPECT_FALSE(FolderMark::parse(std::string("a\0b", 3)));
+  EXPECT_FALSE(FolderMark::parse("a:" + std::string(5000, 'x')));
+  EXPECT_EQ(FolderMark::parse("a:b:c")->header, "b:c");
+}
+
+TEST_F(TreeWalkExclusion, LargerFilesAreLeftOutSourcesToo) {
+  make_file("small", std::string(10, 'x'));
+  make_file("large", std::string(11, 'x'));
+  make_folder("folder");
+  make_link(std::string(40, 'x'), "link");
+  ScanOptions options;
+  options.exclude_larger_than = 10;
+  EXPECT_EQ(scan({root()}, options).below(entry_path("")), (Paths{"folder", "link", "small"}));
+  EXPECT_EQ(scan({at("large"), at("small")}, options).below(entry_path("")), Paths{"small"});
+  options.exclude_larger_than = 0;
+  EXPECT_EQ(scan({root()}, options).below(entry_path("")), (Paths{"folder", "link"}));
+}
+
+TEST_F(TreeWalkExclusion, PatternsInAnyCaseStandBesideTheOthers) {
+  make_file("a.JPG");
+  make_file("b.jpg");
+  make_file("c.O");
+  make_file("d.o");
+  ScanOptions options;
+  options.exclude = PathFilter::parse({"*.o", "!b.jpg"}).value();
+  options.exclude_in_any_case = PathFilter::parse({"*.Jpg"}, true).value();
+  EXPECT_EQ(scan({root()}, options).below(entry_path("")), Paths{"c.O"});
+  EXPECT_TRUE(scan({at("a.JPG")}, options).below(entry_path("")).empty());
+}
+
 TEST_F(TreeWalkExclusion, OneFileSystemStopsAtMountsExceptForSources) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root may mount";
   make_folder("mount");
