@@ -1,4 +1,4 @@
-"""holdfast-agent run as a timer runs it: hooks, lock, retries, signals, receipt and measurements."""
+"""holdfast-agent run as a timer runs it: hooks, lock, retries, signals, and what is kept of a run."""
 
 import json
 import os
