@@ -7,6 +7,7 @@
 
 #include <charconv>
 #include <cstdlib>
+#include <ctime>
 
 #include "cli/exit_code.h"
 #include "cli/output.h"
@@ -26,7 +27,10 @@ double seconds(UnixTime time) { return static_cast<double>(time.nanoseconds) / 1
 double seconds(Duration span) { return std::chrono::duration<double>(span).count(); }
 
 std::string utc(UnixTime time) {
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(time.nanoseconds / 1'000'000'000));
+  const std::time_t whole = time.nanoseconds / 1'000'000'000;
+  std::tm parts{};
+  ::gmtime_r(&whole, &parts);
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", parts);
 }
 
 std::string_view outcome_of(const RunRecord& run) {

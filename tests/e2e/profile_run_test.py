@@ -1,4 +1,4 @@
-"""holdfast-agent run as a timer runs it: hooks, the lock, retries, signals, receipts and metrics."""
+"""holdfast-agent run as a timer runs it: hooks, lock, retries, signals, and what is kept of a run."""
 
 import json
 import os
@@ -69,7 +69,8 @@ agent()
 snapshot = snapshots()[-1]["id"]
 expect(said() == ["before home", f"after 0 {snapshot}"], f"hooks: {said()}")
 kept = json.loads(receipt.read_text())
-expect((kept["exit_code"], kept["outcome"], kept["snapshot_id"]) == (0, "done", snapshot), str(kept))
+expect((kept["exit_code"], kept["outcome"], kept["snapshot_id"]) == (0, "done", snapshot),
+       str(kept))
 expect(kept["files"]["new"] > 40 and kept["bytes"]["sent"] > 3 << 20, str(kept))
 expect([node["committed"] for node in kept["nodes"]] == [True], str(kept))
 expect(receipt.stat().st_mode & 0o777 == 0o600, "the receipt can be read by others")
