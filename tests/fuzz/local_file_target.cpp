@@ -66,9 +66,11 @@ void profile(ByteView input) {
   const AllocationBudget budget(text.size(), 256 << 10, 2048);
   const auto parsed = cli::parse_profile(as_text(text), "/etc/holdfast/x.toml");
   if (!succeeded(parsed, {Code::kInvalidArgument})) return;
-  check(!parsed->access.repository.empty() && !parsed->backup.paths.empty(),
+  const cli::SourceOptions& source = parsed->backup.source;
+  check(!source.paths.empty() || !source.files_from.empty() || !source.files_from0.empty() ||
+            source.is_stream(),
         "a profile of nothing");
-  for (const std::string& path : parsed->backup.paths)
+  for (const std::string& path : source.paths)
     check(path.starts_with('/'), "a path that depends on where one stands");
 }
 

@@ -193,14 +193,25 @@ def upgrades_and_ends(story):
     web.run("rm /srv/upgrade /srv/stopped")
 
 
-def replaced_node(story):
-    story.say("south is thrown away")
-    story["south"].throw_away()
-    story.make("south").boot()
+def moved_node(story):
+    story.say("south's machine is replaced, with its disk")
+    south = story["south"]
+    south.run("systemctl stop holdfast-node")
+    disk = story.folder / "disk"
+    machines.run("cp", "-a", south.root / "var/lib/holdfast", disk)
+    south.throw_away()
+    south = story.make("south")
+    package = next(path for path in story.packages if path.name.startswith("holdfast-node_"))
+    south.install(package)
+    # The user may have another number here.
+    machines.run("cp", "-aT", disk, south.root / "var/lib/holdfast")
+    south.boot()
+    south.run("chown -R holdfast: /var/lib/holdfast && systemctl enable --now holdfast-node")
     story.page("replacing-a-node.md")
-    found = story.snapshots()
-    if found[-1]["copies"] != 3:
-        raise machines.Failed(f"the new south has not the newest snapshot: {found[-1]}")
+    story["web"].run(f"systemctl start {BACKUP}")
+    story.expect(story.state(), "inactive", 0)
+    if story.snapshots()[-1]["copies"] != 3:
+        raise machines.Failed(f"the new south has not the newest snapshot: {story.snapshots()[-1]}")
     story["desk"].run("systemctl start holdfast-verify@desk.service")
 
 
@@ -239,7 +250,7 @@ def tell(story):
         raise machines.Failed(f"the first backup made {found}")
     timers_and_nodes(story)
     upgrades_and_ends(story)
-    replaced_node(story)
+    moved_node(story)
     bare_machine(story)
     story.page("failures.md")
     story.say("all of it went as it should")
