@@ -128,8 +128,7 @@ void describe(CLI::App& app, AgentLine& line) {
     return command;
   };
   add("run", "Back up once", &run_it)
-      ->add_flag("-n,--dry-run", line.overrides.dry_run,
-                 "Only say what would be read; no hooks");
+      ->add_flag("-n,--dry-run", line.overrides.dry_run, "Only say what would be read; no hooks");
   add("check", "Say whether the profile would work, and what it would read", &check_it);
   add("verify", "See whether each node of the profile's repository is whole", &verify_it);
 }

@@ -65,8 +65,8 @@ CommandReference reference_of(const CLI::App& app) {
 }
 
 bool names_a_path(const std::string& value) {
-  static constexpr std::array<std::string_view, 6> kPaths = {
-      "FILE", "DIR", "REPO", "PATH", "PROFILE", "INVITE_OR_DIR"};
+  static constexpr std::array<std::string_view, 6> kPaths = {"FILE", "DIR",     "REPO",
+                                                             "PATH", "PROFILE", "INVITE_OR_DIR"};
   return std::ranges::find(kPaths, value) != kPaths.end();
 }
 

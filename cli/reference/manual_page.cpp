@@ -61,8 +61,8 @@ std::string synopsis(const Called& called) {
       text += fmt::format(" *{}*{}", plain(option.names.back()), value_of(option));
   text += command.commands.empty() ? " [_options_...]" : " _command_ [_options_...]";
   for (const OptionReference& operand : command.operands) {
-    const std::string word = "_" + plain(operand.names.front()) + "_" +
-                             (operand.repeatable ? "..." : "");
+    const std::string word =
+        "_" + plain(operand.names.front()) + "_" + (operand.repeatable ? "..." : "");
     text += " " + (operand.required ? word : "[" + word + "]");
   }
   return text + "\n";
@@ -91,8 +91,8 @@ std::string entry(const OptionReference& option) {
 std::string options(const CommandReference& command) {
   std::string text;
   for (const OptionReference& operand : command.operands)
-    text += fmt::format("_{}_\n\t{}\n\n", plain(operand.names.front()),
-                        sentence(operand.description));
+    text +=
+        fmt::format("_{}_\n\t{}\n\n", plain(operand.names.front()), sentence(operand.description));
   for (const OptionReference& option : command.options) text += entry(option);
   return text;
 }

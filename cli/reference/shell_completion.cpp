@@ -27,8 +27,7 @@ void for_each_command(const CommandReference& program, const Visit& visit) {
 // "key export"; of the program itself nothing.
 std::string words_of(const std::vector<const CommandReference*>& path) {
   std::string words;
-  for (std::size_t i = 1; i < path.size(); ++i)
-    words += (words.empty() ? "" : " ") + path[i]->name;
+  for (std::size_t i = 1; i < path.size(); ++i) words += (words.empty() ? "" : " ") + path[i]->name;
   return words;
 }
 
@@ -139,8 +138,8 @@ std::string zsh_option(const OptionReference& option) {
   std::string lines;
   for (const std::string& name : option.names)
     lines += fmt::format(
-        "    {} \\\n",
-        in_quotes(fmt::format("{}{}[{}]{}", repeat, name, zsh_text(option.description),
+        "    {} \\\n", in_quotes(fmt::format(
+                           "{}{}[{}]{}", repeat, name, zsh_text(option.description),
                            option.value.empty() ? "" : zsh_values(option.value, option.choices))));
   return lines;
 }
@@ -151,19 +150,23 @@ std::string zsh_function(const std::vector<const CommandReference*>& path,
   const std::string words = words_of(path);
   const std::string name = identifier(words.empty() ? program : program + " " + words);
   std::string text = fmt::format("_{}() {{\n", name);
-  if (!command.commands.empty()) text += "  local context state state_descr line\n  typeset -A opt_args\n";
+  if (!command.commands.empty())
+    text += "  local context state state_descr line\n  typeset -A opt_args\n";
   text += "  _arguments -s -S \\\n";
   for (const OptionReference& option : options_within(path)) text += zsh_option(option);
   for (const OptionReference& operand : command.operands)
-    text += fmt::format(
-        "    {} \\\n",
-        in_quotes((operand.repeatable ? "*" : "") +
-               zsh_values(operand.names.front(), operand.choices)));
+    text +=
+        fmt::format("    {} \\\n", in_quotes((operand.repeatable ? "*" : "") +
+                                             zsh_values(operand.names.front(), operand.choices)));
   if (command.commands.empty()) return text + "    && return\n}\n\n";
-  text += "    '1:command:->command' '*::argument:->argument' && return\n  case $state in\n    command)\n      local -a commands=(\n";
+  text +=
+      "    '1:command:->command' '*::argument:->argument' && return\n  case $state in\n    "
+      "command)\n      local -a commands=(\n";
   for (const CommandReference& sub : command.commands)
     text += fmt::format("        {}\n", in_quotes(sub.name + ":" + zsh_text(sub.description)));
-  text += "      )\n      _describe command commands\n      ;;\n    argument)\n      case $line[1] in\n";
+  text +=
+      "      )\n      _describe command commands\n      ;;\n    argument)\n      case $line[1] "
+      "in\n";
   for (const CommandReference& sub : command.commands)
     text += fmt::format("        {}) _{}_{} ;;\n", sub.name, name, identifier(sub.name));
   return text + "      esac\n      ;;\n  esac\n}\n\n";
@@ -190,7 +193,8 @@ std::string fish_condition(const std::vector<const CommandReference*>& path) {
   if (path.size() == 1) return "__fish_use_subcommand";
   std::string condition;
   for (std::size_t i = 1; i < path.size(); ++i)
-    condition += (condition.empty() ? "" : "; and ") + ("__fish_seen_subcommand_from " + path[i]->name);
+    condition +=
+        (condition.empty() ? "" : "; and ") + ("__fish_seen_subcommand_from " + path[i]->name);
   if (!path.back()->commands.empty())
     condition += "; and not __fish_seen_subcommand_from " + joined(names_of(path.back()->commands));
   return condition;
@@ -226,9 +230,8 @@ std::string bash_completion(const CommandReference& program) {
 
 std::string zsh_completion(const CommandReference& program) {
   std::string functions;
-  for_each_command(program, [&](const auto& path) {
-    functions += zsh_function(path, program.name);
-  });
+  for_each_command(program,
+                   [&](const auto& path) { functions += zsh_function(path, program.name); });
   const std::string own = identifier(program.name);
   return fmt::format("#compdef {}\n\n{}_{} \"$@\"\n", program.name, functions, own);
 }

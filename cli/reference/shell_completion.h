@@ -1,6 +1,6 @@
-// Completions of a command line for three shells. The text is a whole file, to be put where the shell
-// looks: bash-completion/completions/NAME, zsh/vendor-completions/_NAME, fish/vendor_completions.d/
-// NAME.fish below /usr/share.
+// Completions of a command line for three shells. The text is a whole file, to be put where the
+// shell looks: bash-completion/completions/NAME, zsh/vendor-completions/_NAME,
+// fish/vendor_completions.d/ NAME.fish below /usr/share.
 #pragma once
 
 #include <string>

@@ -275,8 +275,7 @@ Status SimFileSystem::make_directory(const std::string& path) {
   HOLDFAST_ASSIGN(const auto folder, find_folder(parent_path(path)));
   const auto made = std::make_shared<SimNode>(true);
   folders_.push_back(made);
-  if (stop != StopPoint::kTorn)
-    folder->change_names({std::nullopt, last_component(path), made});
+  if (stop != StopPoint::kTorn) folder->change_names({std::nullopt, last_component(path), made});
   return end_call();
 }
 

@@ -137,7 +137,8 @@ class SimFileSystem final : public FileSystem {
   void replace_root(std::shared_ptr<SimNode> root);
 
   std::shared_ptr<SimNode> root_;
-  std::vector<std::weak_ptr<SimNode>> folders_;  // made in this tree: some are in no folder any more
+  std::vector<std::weak_ptr<SimNode>>
+      folders_;  // made in this tree: some are in no folder any more
   std::set<const SimNode*> locks_;
   std::uint64_t generation_ = 0;  // counts crashes
   std::uint64_t calls_ = 0, mutating_calls_ = 0, syncs_ = 0;

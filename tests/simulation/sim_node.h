@@ -54,8 +54,8 @@ struct SimNode {
   // The same with all that can be reached from it, each node once.
   using Copies = std::map<const SimNode*, std::shared_ptr<SimNode>>;
   std::shared_ptr<SimNode> copy(Copies& done) const;
-  // Lets go of all names of all folders that can be reached from it. A folder that was moved into one
-  // that lay in it before, which the device has not heard of, would own itself for ever.
+  // Lets go of all names of all folders that can be reached from it. A folder that was moved into
+  // one that lay in it before, which the device has not heard of, would own itself for ever.
   void dismantle();
   // Mixes what is seen and what is on the device into `hash`.
   void mix_into(std::uint64_t& hash) const;

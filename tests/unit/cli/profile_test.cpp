@@ -182,9 +182,9 @@ TEST(Profile, SaysHowDeepAVerificationReads) {
   EXPECT_FALSE(part->verify.read_data);
   EXPECT_EQ(error_of(std::string(kGood) + "[verify]\nread_date = true\n"),
             "p.toml, line 4: there is no key \"verify.read_date\"; did you mean \"read_data\"?");
-  EXPECT_EQ(error_of(std::string(kGood) +
-                     "[verify]\nread_data = true\nread_data_subset = \"5%\"\n"),
-            "p.toml: verify has read_data or read_data_subset, not both");
+  EXPECT_EQ(
+      error_of(std::string(kGood) + "[verify]\nread_data = true\nread_data_subset = \"5%\"\n"),
+      "p.toml: verify has read_data or read_data_subset, not both");
 }
 
 }  // namespace

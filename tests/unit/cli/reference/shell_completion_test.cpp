@@ -45,8 +45,8 @@ std::vector<std::string> offered(const CommandReference& program,
   for (const std::string& word : words) list += "'" + word + "' ";
   std::string function = program.name;
   std::ranges::replace(function, '-', '_');
-  const Script script(bash_completion(program) + "COMP_WORDS=(" + list + ")\nCOMP_CWORD=" +
-                      std::to_string(words.size() - 1) + "\n_" + function +
+  const Script script(bash_completion(program) + "COMP_WORDS=(" + list +
+                      ")\nCOMP_CWORD=" + std::to_string(words.size() - 1) + "\n_" + function +
                       "\nprintf '%s\\n' \"${COMPREPLY[@]}\"\n");
   const std::string command = std::string("bash -u ") + script.path() + " 2>&1";
   const std::unique_ptr<FILE, int (*)(FILE*)> output(::popen(command.c_str(), "r"), ::pclose);
