@@ -5,6 +5,7 @@
 
 #include "cli/output.h"
 
+// NOLINTNEXTLINE(readability-identifier-naming): CLI11's
 namespace CLI {
 class App;
 }

@@ -5,6 +5,7 @@
 
 #include "cli/commands.h"
 
+// NOLINTNEXTLINE(readability-identifier-naming): CLI11's
 namespace CLI {
 class App;
 }

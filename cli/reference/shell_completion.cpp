@@ -59,6 +59,7 @@ std::string joined(const std::vector<std::string>& words, const char* separator 
 
 std::vector<std::string> names_of(const std::vector<CommandReference>& commands) {
   std::vector<std::string> names;
+  names.reserve(commands.size());
   for (const CommandReference& command : commands) names.push_back(command.name);
   return names;
 }

@@ -76,7 +76,8 @@ std::vector<std::string> environment_of(const ChildCommand& command) {
                     [&](const auto& own) { return text.starts_with(own.first + "="); });
     if (!replaced) all.emplace_back(text);
   }
-  for (const auto& [name, value] : command.environment) all.push_back(name + "=" + value);
+  for (const auto& [name, value] : command.environment)
+    all.emplace_back(name).append("=").append(value);
   return all;
 }
 

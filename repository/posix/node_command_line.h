@@ -3,6 +3,7 @@
 
 #include <functional>
 
+// NOLINTNEXTLINE(readability-identifier-naming): CLI11's
 namespace CLI {
 class App;
 }

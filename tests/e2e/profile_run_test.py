@@ -1,4 +1,4 @@
-"""holdfast-agent run as a timer runs it: hooks, lock, retries, signals, and what is kept of a run."""
+"""holdfast-agent run as a timer runs it: hooks, lock, retries, signals, what is kept."""
 
 import json
 import os

@@ -32,6 +32,8 @@ def verify_units():
         # The programs of this build, since none may be installed.
         text = re.sub(r"(?m)^(Exec\w+=[-@:+!]*)/usr/bin/(holdfast[\w-]*)",
                       lambda found: f"{found[1]}{BIN}/{found[2]}", unit.read_text())
+        # The administrator's own, without which its unit is passed over.
+        text = re.sub(r"(?m)^(Exec\w+=)/etc/holdfast/on-failure", r"\1/bin/true", text)
         (folder / unit.name).write_text(text)
     units = sorted(folder.iterdir())
     expect(units, "there are no units")

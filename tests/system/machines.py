@@ -149,7 +149,8 @@ class Machine:
         """Runs a shell command in the machine and gives the finished process."""
         return subprocess.run(
             ["nsenter", "--target", self.leader(), "--all", "--root", "--wd", "--",
-             "/usr/bin/env", "-i", "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8",
+             "/usr/bin/env", "-i", "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+             "HOME=/root", "LANG=C.UTF-8",
              "/bin/sh", "-euc", command],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, **options)
 

@@ -1,8 +1,8 @@
 """The commands in docs/operating, so that what is written there is what runs.
 
-A block that begins with ```sh MACHINE is run on that machine, its lines as one script. A block that
-begins with ```toml MACHINE PATH, or another language, is written to that file there. All other blocks
-are for reading only."""
+A block that begins with ```sh MACHINE is run on that machine, its lines as one script. A block
+that begins with ```toml MACHINE PATH, or another language, is written to that file there. All
+other blocks are for reading only."""
 
 import dataclasses
 import re

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Boots six machines from the packages and lives through what an administrator does and suffers.
 
-The commands are those of docs/operating, run on the machines that they name. Between the pages nodes
-lose power, timers fire, packages are upgraded, and machines are thrown away.
+The commands are those of docs/operating, run on the machines that they name. Between the pages
+nodes lose power, timers fire, packages are upgraded, and machines are thrown away.
 
   run.py --packages DIR [--base DIR] [--keep]
 
@@ -260,7 +260,8 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--packages", type=pathlib.Path, required=True)
-    parser.add_argument("--base", type=pathlib.Path, default=pathlib.Path("/var/tmp/holdfast-system"),
+    parser.add_argument("--base", type=pathlib.Path,
+                        default=pathlib.Path("/var/tmp/holdfast-system"),
                         help="where the machines' common root is kept")
     parser.add_argument("--keep", action="store_true", help="leave the machines' files there")
     arguments = parser.parse_args()

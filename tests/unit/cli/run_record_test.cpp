@@ -77,8 +77,8 @@ TEST(RunMetrics, AreThoseOfTheRun) {
   for (const char* line :
        {"holdfast_backup_exit_code{profile=\"home\"} 4",
         "holdfast_backup_last_run_timestamp_seconds{profile=\"home\"} 1700000060",
-        "holdfast_backup_last_success_timestamp_seconds{profile=\"home\"} "
-        "1700000060",
+        ("holdfast_backup_last_success_timestamp_seconds{profile=\"home\"} "
+         "1700000060"),
         "holdfast_backup_duration_seconds{profile=\"home\"} 60",
         "holdfast_backup_files{profile=\"home\"} 12",
         "holdfast_backup_bytes_read{profile=\"home\"} 40",

@@ -2,13 +2,14 @@
 // looked at.
 #include "cli/reference/shell_completion.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <unistd.h>
 
 #include <array>
-#include <cstdio>
-#include <memory>
+#include <fstream>
 
+#include "common/posix/child_process.h"
 #include "tests/unit/cli/reference/program_descriptions.h"
 
 namespace holdfast::cli {
@@ -48,18 +49,18 @@ std::vector<std::string> offered(const CommandReference& program,
   const Script script(bash_completion(program) + "COMP_WORDS=(" + list +
                       ")\nCOMP_CWORD=" + std::to_string(words.size() - 1) + "\n_" + function +
                       "\nprintf '%s\\n' \"${COMPREPLY[@]}\"\n");
-  const std::string command = std::string("bash -u ") + script.path() + " 2>&1";
-  const std::unique_ptr<FILE, int (*)(FILE*)> output(::popen(command.c_str(), "r"), ::pclose);
-  std::string text;
-  std::array<char, 4096> part{};
-  while (const std::size_t got = std::fread(part.data(), 1, part.size(), output.get()))
-    text.append(part.data(), got);
+  const Script output("");
+  const Descriptor file(::open(output.path(), O_WRONLY | O_CLOEXEC));
+  ChildCommand command;
+  command.arguments = {"bash", "-c", std::string("exec bash -u ") + script.path() + " 2>&1"};
+  command.output = file.get();
+  command.reads_input = false;
+  auto bash = ChildProcess::start(command);
+  EXPECT_TRUE(bash && (*bash)->wait()) << "there is no bash";
   std::vector<std::string> lines;
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find('\n', begin), text.size());
-    if (end > begin) lines.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
+  std::ifstream text(output.path());
+  for (std::string line; std::getline(text, line);)
+    if (!line.empty()) lines.push_back(line);
   return lines;
 }
 
