@@ -251,8 +251,8 @@ def tell(story):
     timers_and_nodes(story)
     upgrades_and_ends(story)
     moved_node(story)
-    bare_machine(story)
     story.page("failures.md")
+    bare_machine(story)
     story.say("all of it went as it should")
 
 
