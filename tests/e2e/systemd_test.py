@@ -1,7 +1,8 @@
 """The units in systemd/: they are what systemd understands, as hardened as they have to be, and the
-node works behind the filter of system calls that its unit puts before it."""
+node works behind the filter of system calls and kinds of sockets that its unit puts before it."""
 
 import ctypes
+import errno
 import json
 import os
 import pathlib
@@ -9,6 +10,7 @@ import platform
 import re
 import shutil
 import signal
+import socket
 import struct
 import sys
 
@@ -77,14 +79,27 @@ def allowed_calls(unit):
     return allowed | calls_in("@default")
 
 
-def filtered(numbers, command):
-    """Becomes `command`, for which all other system calls fail with EPERM (seccomp(2))."""
-    allow, refuse = 0x7FFF0000, 0x00050001
-    program = [struct.pack("HBBI", 0x20, 0, 0, 0)]  # load the number
-    for number in numbers:
-        program.append(struct.pack("HBBI", 0x15, 0, 1, number))  # if it is this one
-        program.append(struct.pack("HBBI", 0x06, 0, 0, allow))
-    program.append(struct.pack("HBBI", 0x06, 0, 0, refuse))
+def allowed_families(unit):
+    names = re.search(r"(?m)^RestrictAddressFamilies=(.*)$", unit.read_text())[1].split()
+    return [int(getattr(socket, name)) for name in names]
+
+
+def filtered(numbers, families, command):
+    """Becomes `command`, for which other system calls and other sockets fail (seccomp(2))."""
+    allow, refuse = 0x7FFF0000, 0x00050000
+
+    def allow_if_one_of(values):
+        for value in values:
+            program.append(struct.pack("HBBI", 0x15, 0, 1, value))
+            program.append(struct.pack("HBBI", 0x06, 0, 0, allow))
+
+    program = [struct.pack("HBBI", 0x20, 0, 0, 0),  # load the number; not socket(2)'s: go past
+               struct.pack("HBBI", 0x15, 0, 2 + 2 * len(families), 41),
+               struct.pack("HBBI", 0x20, 0, 0, 16)]  # load its first argument
+    allow_if_one_of(families)
+    program.append(struct.pack("HBBI", 0x06, 0, 0, refuse | errno.EAFNOSUPPORT))
+    allow_if_one_of(numbers)
+    program.append(struct.pack("HBBI", 0x06, 0, 0, refuse | errno.EPERM))
     code = ctypes.create_string_buffer(b"".join(program))
     header = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(program),
                                                      ctypes.addressof(code)))
@@ -102,8 +117,9 @@ def work_behind_the_filter():
     calls = allowed_calls(UNITS / "holdfast-node.service")
     expect("read" in calls and "chown" not in calls and "mount" not in calls,
            f"the filter is not read as systemd does: {sorted(calls)}")
+    families = allowed_families(UNITS / "holdfast-node.service")
     pathlib.Path("calls.json").write_text(
-        json.dumps(sorted(int(numbers[call]) for call in calls if call in numbers)))
+        json.dumps([sorted(int(numbers[call]) for call in calls if call in numbers), families]))
     node = Node("anna", prefix=(sys.executable, __file__, "--behind",
                                 pathlib.Path("calls.json").resolve()))
     status = pathlib.Path(f"/proc/{node.process.pid}/status").read_text()
@@ -119,7 +135,7 @@ def work_behind_the_filter():
 
 
 if sys.argv[1:2] == ["--behind"]:
-    filtered(json.loads(pathlib.Path(sys.argv[2]).read_text()), sys.argv[3:])
+    filtered(*json.loads(pathlib.Path(sys.argv[2]).read_text()), sys.argv[3:])
 if not shutil.which("systemd-analyze"):
     skip("systemd-analyze is not installed")
 verify_units()
