@@ -21,6 +21,10 @@ if os.geteuid() != 0 or not shutil.which("ip") or not shutil.which("nft"):
 AGENT = f"hf{os.getpid()}a"
 if system("ip", "netns", "add", AGENT, check=False).returncode != 0:
     skip("this system makes no network namespaces")
+if system("ip", "-n", AGENT, "link", "add", "bridge", "type", "bridge",
+          check=False).returncode != 0:
+    system("ip", "netns", "del", AGENT, check=False)
+    skip("this system lets nobody set up a network, as in a container without CAP_NET_ADMIN")
 
 
 def leave(space):
@@ -89,7 +93,6 @@ def back_up_and(when_running, code):
 
 
 atexit.register(leave, AGENT)
-system("ip", "-n", AGENT, "link", "add", "bridge", "type", "bridge")
 system("ip", "-n", AGENT, "addr", "add", "198.18.0.1/24", "dev", "bridge")
 for device in ("lo", "bridge"):
     system("ip", "-n", AGENT, "link", "set", device, "up")
