@@ -16,9 +16,9 @@ constexpr std::size_t kListBatch = 32;
 std::vector<format::SignedManifest> missed_by(const SnapshotList& list, std::size_t node) {
   std::vector<format::SignedManifest> missed;
   if (!list.is_reachable(node)) return missed;
-  for (auto snapshot = list.snapshots.rbegin(); snapshot != list.snapshots.rend(); ++snapshot) {
-    const SnapshotCopy* const copy = snapshot->copy_on(node);
-    if (copy == nullptr || !copy->complete) missed.push_back(snapshot->manifest);
+  for (const Snapshot& snapshot : list.snapshots) {
+    const SnapshotCopy* const copy = snapshot.copy_on(node);
+    if (copy == nullptr || !copy->complete) missed.push_back(snapshot.manifest);
   }
   return missed;
 }

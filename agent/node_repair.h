@@ -49,8 +49,8 @@ struct RepairReport {
   bool is_whole() const { return failed.empty() && !ended; }
 };
 
-// What a node that was reached does not hold whole, the newest first: of all snapshots these are
-// missed most if another node is lost before the repair ends.
+// What a node that was reached does not hold whole, the newest last, so that the order in which it
+// gets them is that in which they were made.
 std::vector<format::SignedManifest> missed_by(const SnapshotList& list, std::size_t node);
 
 // All outlive the repair.

@@ -49,7 +49,8 @@ struct SnapshotList {
     std::size_t node;
     Error reason;
   };
-  std::vector<Snapshot> snapshots;  // by the earliest receipt; the newest last
+  // By the earliest receipt, but each agent's in the order in which it made them; the newest last.
+  std::vector<Snapshot> snapshots;
   std::vector<std::string> nodes;   // names, one a link
   std::vector<Unreachable> unreachable;
   std::vector<SnapshotWarning> warnings;

@@ -24,6 +24,9 @@ struct Line {
   ListOptions ls;
   RestoreCommandOptions restore;
   VerifyCommandOptions verify;
+  RepairCommandOptions repair;
+  NodeAddOptions node_add;
+  NodeRemoveOptions node_remove;
   AgentAddOptions agent_add;
   std::string key_file;
 };
@@ -242,6 +245,55 @@ void add_status(CLI::App& app, Line& line) {
   });
 }
 
+void add_repair(CLI::App& app, Line& line) {
+  CLI::App* const repair =
+      app.add_subcommand("repair", "Copy to each node the snapshots that it lacks and another has");
+  repair->add_flag("-n,--dry-run", line.repair.dry_run, "Only say what each node lacks");
+  add_limits(*repair, line.access);
+  repair->footer(kExitCodeHelp);
+  repair->callback([&line] {
+    line.command = [&line](Session& session) { return cli::repair(session, line.repair); };
+  });
+}
+
+void add_membership(CLI::App& command, std::uint32_t& write_quorum, bool& force) {
+  command
+      .add_option("--write-quorum", write_quorum,
+                  "How many nodes must hold a snapshot before a backup succeeds (default: as "
+                  "before, or a majority if it was one)")
+      ->type_name("W")
+      ->check(CLI::Range(1, 64));
+  command.add_flag("--force", force,
+                   "Though snapshots may be lost that only the node that leaves has");
+}
+
+void add_node_commands(CLI::App& app, Line& line) {
+  CLI::App* const node = app.add_subcommand("node", "The nodes that hold the repository");
+  node->require_subcommand(1);
+  CLI::App* const add = node->add_subcommand(
+      "add", "Bring the repository to another node, or back to one that has lost it");
+  add->add_option("INVITE", line.node_add.invite,
+                  "The node's invitation (holdfast-node invite), or a folder")
+      ->required();
+  add->add_option("--replaces", line.node_add.replaces,
+                  "The node, by name or id, that leaves the repository for it")
+      ->type_name("NODE");
+  add_membership(*add, line.node_add.write_quorum, line.node_add.force);
+  add->callback([&line] {
+    line.command = [&line](Session& session) { return add_node(session, line.node_add); };
+  });
+  CLI::App* const remove = node->add_subcommand("remove", "Go on without a node");
+  remove->add_option("NODE", line.node_remove.node, "Its name, or the beginning of its id")
+      ->required();
+  add_membership(*remove, line.node_remove.write_quorum, line.node_remove.force);
+  remove->callback([&line] {
+    line.command = [&line](Session& session) { return remove_node(session, line.node_remove); };
+  });
+  node->add_subcommand("list", "List the nodes")->callback([&line] {
+    line.command = [](Session& session) { return list_nodes(session); };
+  });
+}
+
 void add_agent_and_key(CLI::App& app, Line& line) {
   CLI::App* const agent = app.add_subcommand("agent", "Who may add snapshots");
   agent->require_subcommand(1);
@@ -282,6 +334,8 @@ void describe(CLI::App& app, Line& line) {
   add_restore(app, line);
   add_verify(app, line);
   add_status(app, line);
+  add_repair(app, line);
+  add_node_commands(app, line);
   add_agent_and_key(app, line);
 }
 

@@ -90,6 +90,22 @@ TEST_F(SnapshotsOfAllNodes, AreUnitedInOrderOfTheEarliestReceipt) {
   EXPECT_THAT(listed.snapshots[2].copies, SizeIs(2));
 }
 
+// Restoring the latest from that node alone gave the oldest.
+TEST_F(SnapshotsOfAllNodes, WhatANodeMissedAndGotLateWasItsLatest) {
+  make_nodes(1);
+  connect();
+  const auto first = next(1), second = next(2), third = next(3);
+  put(0, third, 10);
+  put(0, second, 11);
+  put(0, first, 12);
+  const auto listed = list();
+  ASSERT_THAT(listed.snapshots, SizeIs(3));
+  EXPECT_EQ(listed.snapshots[0].id(), first.id);
+  EXPECT_EQ(listed.snapshots[1].id(), second.id);
+  EXPECT_EQ(listed.snapshots[2].id(), third.id);
+  EXPECT_EQ(listed.snapshots[0].received().nanoseconds, 12 * kHour) << "as the node says";
+}
+
 TEST_F(SnapshotsOfAllNodes, ComeOverManyPages) {
   make_nodes(2);
   nodes_[0]->manifests_per_page = 3;
