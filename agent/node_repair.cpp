@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/base/planted_bug.h"
+
 namespace holdfast::agent {
 namespace {
 
@@ -81,6 +83,7 @@ void NodeRepair::next_snapshot() {
   if (at_ == snapshots_.size()) return end({});
   feed_.ask_present({root()}, [this](const std::vector<bool>& present) {
     if (present.front()) return commit();
+    if (HOLDFAST_PLANTED("commit in a repair without copying")) return commit();
     levels_.push_back({{root()}, 0, kListBatch, {}, {}, 0, 0});
     fetch_batch();
   });
@@ -145,6 +148,7 @@ void NodeRepair::gather_below() {
 
 void NodeRepair::ask_below() {
   Level& level = levels_.back();
+  if (HOLDFAST_PLANTED("send lists in a repair before what is below them")) return send_lists();
   const std::size_t count =
       std::min(level.below.size() - level.below_asked, wire::kMaxIdsPerRequest);
   if (count == 0) return send_lists();
