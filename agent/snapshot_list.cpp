@@ -51,7 +51,7 @@ class SnapshotListing::Reading {
   SnapshotList finish(std::vector<SnapshotList::Unreachable> unreachable) {
     list_.unreachable = std::move(unreachable);
     for (auto& [id, snapshot] : snapshots_) list_.snapshots.push_back(std::move(snapshot));
-    put_in_order();
+    sort();
     find_forks();
     find_withheld();
     return std::move(list_);
@@ -60,28 +60,29 @@ class SnapshotListing::Reading {
  private:
   using Kind = SnapshotWarning::Kind;
 
-  // Clocks of nodes jump and nodes lie, sequence numbers are signed: receipt orders the snapshots
-  // of one agent among those of others, and a snapshot counts as received no earlier than the ones
-  // before it.
-  void put_in_order() {
-    std::vector<Snapshot>& all = list_.snapshots;
-    std::ranges::sort(all, {}, [](const Snapshot& snapshot) {
+  // A node that missed a snapshot gets it after later ones: it was there at the latest when the
+  // next one of its agent was.
+  void sort() {
+    std::map<AgentId, std::multimap<std::uint64_t, const Snapshot*>> chains;
+    for (const Snapshot& snapshot : list_.snapshots) {
       const format::Manifest& manifest = snapshot.manifest.manifest;
-      return std::tuple(manifest.agent, manifest.sequence, snapshot.received(),
-                        manifest.claimed_time, snapshot.id());
-    });
-    std::vector<std::pair<UnixTime, std::size_t>> order;  // and the place among them so far
-    for (std::size_t at = 0; at < all.size(); ++at) {
-      UnixTime received = all[at].received();
-      if (at > 0 && all[at].manifest.manifest.agent == all[at - 1].manifest.manifest.agent)
-        received = std::max(received, order.back().first);
-      order.emplace_back(received, at);
+      chains[manifest.agent].emplace(manifest.sequence, &snapshot);
     }
-    std::ranges::sort(order);
-    std::vector<Snapshot> ordered;
-    ordered.reserve(all.size());
-    for (const auto& [received, at] : order) ordered.push_back(std::move(all[at]));
-    all = std::move(ordered);
+    std::unordered_map<ManifestId, UnixTime> there;
+    for (const auto& [agent, chain] : chains) {
+      std::optional<UnixTime> earliest;
+      for (auto at = chain.rbegin(); at != chain.rend(); ++at) {
+        const UnixTime received = at->second->received();
+        earliest = earliest ? std::min(*earliest, received) : received;
+        there.emplace(at->second->id(), *earliest);
+      }
+    }
+    const auto key = [&](const Snapshot& snapshot) {
+      const format::Manifest& manifest = snapshot.manifest.manifest;
+      return std::tuple(there.at(snapshot.id()), manifest.sequence, manifest.claimed_time,
+                        snapshot.id());
+    };
+    std::ranges::sort(list_.snapshots, {}, key);
   }
 
   void warn(Kind kind, std::string message) {
