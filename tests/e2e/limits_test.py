@@ -36,7 +36,8 @@ expect(seconds >= 1.5, f"2 MiB at 512 KiB/s in {seconds:.1f} s")
 
 (source / "more").write_bytes(os.urandom(8 * MIB))
 done, seconds = took("backup", "-r", "owner", source, "--limit-upload", "0")
-expect(done["copies"] == 3 and seconds < 15, f"no limit: {seconds:.1f} s, {done}")
+# It would be 48 s with the limit from before.
+expect(done["copies"] == 3 and seconds < 40, f"no limit: {seconds:.1f} s, {done}")
 run("backup", "-r", "owner", source, "--limit-upload", "fast", code=2)
 run("backup", "-r", "owner", source, "--limit-upload", "-1", code=2)
 
