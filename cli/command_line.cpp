@@ -62,18 +62,20 @@ void add_filter(CLI::App& command, FilterOptions& filter) {
   command.add_option("--path", filter.paths, "Only snapshots of this path")->type_name("PATH");
 }
 
-void add_limits(CLI::App& command, AccessOptions& access) {
-  const CLI::Range range(std::uint64_t{0}, kMostKibPerSecond);
+void add_upload_limit(CLI::App& command, AccessOptions& access) {
   command
       .add_option("--limit-upload", access.upload_kib_s,
                   "At most so many KiB a second to all nodes together (0: no limit)")
       ->type_name("RATE")
-      ->check(range);
+      ->check(CLI::Range(std::uint64_t{0}, kMostKibPerSecond));
+}
+
+void add_download_limit(CLI::App& command, AccessOptions& access) {
   command
       .add_option("--limit-download", access.download_kib_s,
                   "At most so many KiB a second from all nodes together (0: no limit)")
       ->type_name("RATE")
-      ->check(range);
+      ->check(CLI::Range(std::uint64_t{0}, kMostKibPerSecond));
 }
 
 void add_init(CLI::App& app, Line& line) {
@@ -151,7 +153,8 @@ void add_backup(CLI::App& app, Line& line) {
   CLI::App* const backup = app.add_subcommand("backup", "Save paths as a new snapshot");
   add_selection(*backup, options.source);
   add_stream(*backup, options.source, line.stdin_from_command);
-  add_limits(*backup, line.access);
+  add_upload_limit(*backup, line.access);
+  add_download_limit(*backup, line.access);
   backup->add_option("--tag", options.tags, "Tags of the snapshot, separated by commas")
       ->type_name("TAG");
   backup->add_option("--host", options.host, "The host's name in the snapshot")->type_name("HOST");
@@ -214,7 +217,7 @@ void add_restore(CLI::App& app, Line& line) {
   restore->add_flag("-n,--dry-run", options.dry_run, "Write nothing, only say what would be");
   restore->add_flag("--verify", options.verify, "Read what was written and compare");
   add_filter(*restore, options.filter);
-  add_limits(*restore, line.access);
+  add_download_limit(*restore, line.access);
   restore->callback([&line, snapshot, at] {
     const bool named = !snapshot->empty() && !line.restore.snapshot.starts_with(':');
     if (named == !at->empty())

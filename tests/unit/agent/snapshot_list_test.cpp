@@ -121,6 +121,32 @@ TEST_F(SnapshotsOfAllNodes, ComeOverManyPages) {
   EXPECT_THAT(listed.warnings, IsEmpty());
 }
 
+TEST_F(SnapshotsOfAllNodes, AClockThatWentBackMadeAnOldOneTheLatest) {
+  make_nodes(1);
+  connect();
+  const auto first = next(1), second = next(2), third = next(3);
+  put(0, first, 10);
+  put(0, second, 90'000);  // the node's clock was ten years ahead
+  put(0, third, 12);
+  const auto listed = list();
+  ASSERT_THAT(listed.snapshots, SizeIs(3));
+  EXPECT_EQ(listed.snapshots[1].id(), second.id);
+  EXPECT_EQ((*select_snapshot(listed, "latest"))->id(), third.id);
+}
+
+TEST_F(SnapshotsOfAllNodes, OneNodesLieAboutReceiptHidTheNewestBehindAnOldOne) {
+  make_nodes(2);
+  connect();
+  const auto first = next(1), second = next(2);
+  for (std::size_t node : {0, 1}) put(node, first, 10);
+  put(0, second, 11);
+  put(1, second, -5);
+  const auto listed = list();
+  ASSERT_THAT(listed.snapshots, SizeIs(2));
+  EXPECT_EQ(listed.snapshots[0].id(), first.id);
+  EXPECT_EQ(listed.snapshots[1].id(), second.id);
+}
+
 TEST_F(SnapshotsOfAllNodes, ANodeThatDoesNotAnswerIsNamed) {
   make_nodes(2);
   nodes_[1]->silent = true;
