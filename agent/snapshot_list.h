@@ -51,7 +51,7 @@ struct SnapshotList {
   };
   // By the earliest receipt, but each agent's in the order in which it made them; the newest last.
   std::vector<Snapshot> snapshots;
-  std::vector<std::string> nodes;   // names, one a link
+  std::vector<std::string> nodes;  // names, one a link
   std::vector<Unreachable> unreachable;
   std::vector<SnapshotWarning> warnings;
   bool is_reachable(std::size_t node) const;

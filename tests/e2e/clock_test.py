@@ -1,6 +1,6 @@
-"""The clock of the agent's machine jumps, by years, between backups and in the middle of one: backups
-are made all the same, latest is the one that was made last, each is found by the time that it claims,
-and what the agent says of how long it took stays right."""
+"""The clock of the agent's machine jumps, by years, between backups and in the middle of one:
+backups are made all the same, latest is the one that was made last, each is found by the time that
+it claims, and what the agent says of how long it took stays right."""
 
 import json
 import os
@@ -48,7 +48,7 @@ def restored(repository, *which):
 
 
 def jumps_between_backups(repository):
-    """Ahead and back again, never to the same year; latest, and each by its time."""
+    """Ahead and back, never to the same year; latest, and each by its time."""
     write_profile(repository)
     claimed = {}
     for years in (0, 9, -20, -1, 3):
@@ -64,7 +64,7 @@ def jumps_between_backups(repository):
 
 
 def jumps_in_the_middle(repository):
-    """Back by years while the upload is slowed down: the receipt's seconds are those that passed."""
+    """Back by years while the upload is slowed down: what is told are the seconds that passed."""
     (source / "large").write_bytes(os.urandom(3 << 20))
     stored = folder_bytes(nodes[0].data) + (256 << 10)
     write_profile(repository, "limit_upload_kib_s = 1024\n")

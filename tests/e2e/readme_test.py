@@ -1,4 +1,4 @@
-"""The commands of README.md, as one script, on a machine whose /home, /srv and network are its own."""
+"""The commands of README.md, as one script, where /home, /srv and the network are its own."""
 
 import ctypes
 import os

@@ -1,6 +1,6 @@
 // Loaded before a program (LD_PRELOAD), this makes the time of day jump while it runs: by as many
-// seconds as the file HOLDFAST_TEST_CLOCK names says, whenever it is asked. The monotonic clock goes
-// on. This changes the machine's clock for that one program alone.
+// seconds as the file HOLDFAST_TEST_CLOCK names says, whenever it is asked. The monotonic clock
+// goes on. This changes the machine's clock for that one program alone.
 #include <dlfcn.h>
 #include <time.h>
 

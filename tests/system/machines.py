@@ -81,11 +81,14 @@ def enter_own_network():
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(clone_newns | clone_newnet) != 0:
         raise Skip(f"no namespaces here: {os.strerror(ctypes.get_errno())}")
-    run("mount", "--make-rprivate", "/")
-    run("ip", "link", "set", "lo", "up")
-    run("ip", "link", "add", BRIDGE, "type", "bridge")
-    run("ip", "address", "add", f"{PREFIX}1/24", "dev", BRIDGE)
-    run("ip", "link", "set", BRIDGE, "up")
+    try:
+        run("mount", "--make-rprivate", "/")
+        run("ip", "link", "set", "lo", "up")
+        run("ip", "link", "add", BRIDGE, "type", "bridge")
+        run("ip", "address", "add", f"{PREFIX}1/24", "dev", BRIDGE)
+        run("ip", "link", "set", BRIDGE, "up")
+    except subprocess.CalledProcessError as error:
+        raise Skip(f"no mounts or networks can be made here: {error.stderr}") from error
 
 
 class Machine:

@@ -40,6 +40,7 @@ def blocks(page):
 
 
 def hidden_blocks(page):
-    """Lines that are shown as code by their indentation alone: no block, so that nobody runs them."""
+    """Lines that are code by their indentation alone: no block, so that nobody runs them."""
     lines = ["", *re.sub(r"(?ms)^```.*?^```$", "", page.read_text()).splitlines()]
-    return [line for before, line in zip(lines, lines[1:]) if not before and line.startswith("    ")]
+    return [line for before, line in zip(lines, lines[1:])
+            if not before and line.startswith("    ")]
