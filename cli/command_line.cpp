@@ -252,7 +252,8 @@ void add_repair(CLI::App& app, Line& line) {
   CLI::App* const repair =
       app.add_subcommand("repair", "Copy to each node the snapshots that it lacks and another has");
   repair->add_flag("-n,--dry-run", line.repair.dry_run, "Only say what each node lacks");
-  add_limits(*repair, line.access);
+  add_upload_limit(*repair, line.access);
+  add_download_limit(*repair, line.access);
   repair->footer(kExitCodeHelp);
   repair->callback([&line] {
     line.command = [&line](Session& session) { return cli::repair(session, line.repair); };
