@@ -17,7 +17,8 @@ namespace {
 constexpr std::size_t kOpenersPerWorker = 2;
 
 // Opens `body` and hands out those of `ids` that are in it; `ids[0]` must be.
-Result<std::vector<ObjectId>> open_and_hand_out(format::FrameOpener& opener, const SharedBytes& body,
+Result<std::vector<ObjectId>> open_and_hand_out(format::FrameOpener& opener,
+                                                const SharedBytes& body,
                                                 const std::vector<ObjectId>& ids,
                                                 const ObjectFetcher::OnFrame& on_frame) {
   if (body.size() > format::kMaxFrameSize)

@@ -35,8 +35,9 @@ class SnapshotList {
   std::optional<std::size_t> find(const ManifestId& id) const;
   std::span<const Snapshot> durable() const { return std::span(all_).first(durable_); }
   bool is_durable(std::size_t place) const { return place < durable_; }
-  // The agent's durable manifest with the highest sequence number; null if there is none. Of several
-  // with that number, which came from nodes that could not see each other, all nodes name the same.
+  // The agent's durable manifest with the highest sequence number; null if there is none. Of
+  // several with that number, which came from nodes that could not see each other, all nodes name
+  // the same.
   const Snapshot* head(const AgentId& agent) const;
 
   // The first `count` are on the device.

@@ -1,4 +1,4 @@
-"""Nodes that come, go, move and lose their disk; `holdfast repair` makes each whole from the others."""
+"""Nodes that come, go, move and lose their disk; a repair makes each whole from the others."""
 
 import os
 import pathlib
