@@ -33,9 +33,7 @@ bool scan(const std::array<std::uint64_t, 256>& gear, const Byte*& at, const Byt
   const Byte* next = at;
   std::uint64_t h = hash;
   bool found = false;
-#ifdef __OPTIMIZE__  // without it, the compiler complains that it ignores this
 #pragma GCC unroll 8
-#endif
   while (next != end && !found) {
     h = (h << 1) + gear[*next++];
     found = h < below;
