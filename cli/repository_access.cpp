@@ -92,7 +92,7 @@ Result<const format::SignedCharter*> RepositoryAccess::charter() {
   // Of the nodes that the credential names none may be left.
   if (credential_ && known && *known) HOLDFAST_TRY(follow((*known)->charter));
   connections_.settle(kGrace);
-  const bool may_keep = known || known.error().code() == Code::kCorrupt;
+  may_keep_ = known || known.error().code() == Code::kCorrupt;
   if (known)
     charter_ = std::move(*known);
   else
@@ -126,12 +126,17 @@ Result<const format::SignedCharter*> RepositoryAccess::charter() {
     output_.warning(fmt::format(
         "the nodes that answer have version {} of the charter, and version {} was seen here before",
         newest, seen));
-  if (newest > seen && may_keep)
-    if (auto kept = local_->keep_charter(*charter_); !kept)
-      output_.warning(fmt::format("local copy of the charter: {}", kept.error().message()));
+  if (newest > seen) keep(*charter_);
   hand_on(*charter_);
   if (credential_) HOLDFAST_TRY(follow(charter_->charter));
   return &*charter_;
+}
+
+// The nodes have it: a local copy that fails is no reason to call undone what was done.
+void RepositoryAccess::keep(const format::SignedCharter& charter) {
+  if (!may_keep_) return;
+  if (auto kept = local_->keep_charter(charter); !kept)
+    output_.warning(fmt::format("local copy of the charter: {}", kept.error().message()));
 }
 
 // Nodes come, go and move after the credential was written: connections are to those of the
@@ -265,7 +270,8 @@ Status RepositoryAccess::replace_charter(const format::SignedCharter& next,
                              next.charter.nodes.size(), next.charter.write_quorum, refusals));
   if (!refusals.empty()) output_.warning("not on every node yet: " + refusals);
   charter_ = next;
-  return local_->keep_charter(next);
+  keep(next);
+  return {};
 }
 
 agent::FetchPolicy RepositoryAccess::fetch_policy() const {

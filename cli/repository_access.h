@@ -79,6 +79,7 @@ class RepositoryAccess {
   Status open_directory(const std::string& path);
   Status open_credential(const std::string& path);
   Status follow(const format::Charter& charter);
+  void keep(const format::SignedCharter& charter);
   void hand_on(const format::SignedCharter& charter);
 
   Workplace& work_;
@@ -90,6 +91,7 @@ class RepositoryAccess {
   std::optional<LocalState> local_;
   std::optional<format::Credential> credential_;
   std::optional<format::SignedCharter> charter_;
+  bool may_keep_ = true;  // the local copy is not one that could not be read
   std::optional<format::VaultSecrets> secrets_;
 };
 

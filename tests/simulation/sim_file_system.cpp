@@ -2,6 +2,8 @@
 // where the machine may stop behind it.
 #include "tests/simulation/sim_file_system.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
 
@@ -348,6 +350,10 @@ Result<std::uint64_t> SimFileSystem::free_bytes(const std::string& path) {
   return *capacity_ > used_ ? *capacity_ - used_ : 0;
 }
 
+std::string SimFileSystem::temporary_path(const std::string& path) {
+  return fmt::format("{}.{:016x}.new", path, ++temporaries_);
+}
+
 Result<std::unique_ptr<FileLock>> SimFileSystem::lock(const std::string& path) {
   HOLDFAST_TRY(begin_call(Change::kMutating, "lock " + path));
   const auto stop = stop_now();
@@ -418,6 +424,7 @@ SimFileSystem::Moment SimFileSystem::moment() const {
   SimNode::Copies copies;
   Moment moment;
   const auto root = root_->copy(copies);
+  moment.temporaries_ = temporaries_;
   moment.root_ = {root.get(), [root](const SimNode*) { root->dismantle(); }};
   return moment;
 }
@@ -425,6 +432,7 @@ SimFileSystem::Moment SimFileSystem::moment() const {
 void SimFileSystem::return_to(const Moment& moment) {
   SimNode::Copies copies;
   replace_root(moment.root_->copy(copies));
+  temporaries_ = moment.temporaries_;
   begin_anew();
 }
 

@@ -50,6 +50,7 @@ class SimFileSystem final : public FileSystem {
   Result<std::vector<DirectoryEntry>> list(const std::string& path) override;
   Result<bool> exists(const std::string& path) override;
   Result<std::uint64_t> free_bytes(const std::string& path) override;
+  std::string temporary_path(const std::string& path) override;
   Result<std::unique_ptr<FileLock>> lock(const std::string& path) override;
 
   // The machine stops and starts again. `random` decides for kSome and is not used otherwise.
@@ -66,6 +67,7 @@ class SimFileSystem final : public FileSystem {
    private:
     friend class SimFileSystem;
     std::shared_ptr<const SimNode> root_;
+    std::uint64_t temporaries_ = 0;
   };
   Moment moment() const;
   void return_to(const Moment& moment);
@@ -140,7 +142,8 @@ class SimFileSystem final : public FileSystem {
   std::vector<std::weak_ptr<SimNode>>
       folders_;  // made in this tree: some are in no folder any more
   std::set<const SimNode*> locks_;
-  std::uint64_t generation_ = 0;  // counts crashes
+  std::uint64_t generation_ = 0;   // counts crashes
+  std::uint64_t temporaries_ = 0;  // paths that were given
   std::uint64_t calls_ = 0, mutating_calls_ = 0, syncs_ = 0;
   std::uint64_t failing_call_ = 0, failing_sync_ = 0;  // 0: none
   Code failing_code_ = Code::kIo;

@@ -55,8 +55,7 @@ TEST(Swarm, EveryKindOfFaultStrikes) {
   for (std::size_t i = 0; i < kFaultCount; ++i) plan.faults[static_cast<Fault>(i)] = 600;
   const SwarmOutcome outcome = run_swarm(plan);
   ASSERT_FALSE(outcome.violation) << outcome.violation->invariant << outcome.violation->detail;
-  for (const auto& [fault, count] : outcome.faults)
-    EXPECT_TRUE(count > 0 || fault == name_of(Fault::kLyingAgent)) << fault;
+  for (const auto& [fault, count] : outcome.faults) EXPECT_GT(count, 0U) << fault;
 }
 
 TEST(SwarmPlan, EachFaultIsOnInSomeSeedsAndOffInOthers) {

@@ -404,10 +404,12 @@ class AttackOperation final : public Operation {
   bool done_ = false;
 };
 
-std::unique_ptr<Operation> draw_attack(Scene& scene, FaultInjector&, Random& random) {
-  for (const auto& agent : scene.cluster.agents)
-    if (scene.wire.distrusts(agent->entry.id) && !agent->busy)
-      return std::make_unique<AttackOperation>(scene, *agent, random);
+std::unique_ptr<Operation> draw_attack(Scene& scene, FaultInjector& faults, Random& random) {
+  for (const auto& agent : scene.cluster.agents) {
+    if (!scene.wire.distrusts(agent->entry.id) || agent->busy) continue;
+    faults.count(Fault::kLyingAgent);
+    return std::make_unique<AttackOperation>(scene, *agent, random);
+  }
   return nullptr;
 }
 
