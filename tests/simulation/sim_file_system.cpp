@@ -197,6 +197,7 @@ Status SimFileSystem::begin_call(Change change, const std::string& what) {
   if (failing_call_ != 0 &&
       (calls_ == failing_call_ || (fails_for_good_ && calls_ > failing_call_))) {
     ++faults_;
+    if (failed_call_.empty()) failed_call_ = what;
     return error(failing_code_, what, "injected fault");
   }
   if (change == Change::kNone) return {};
@@ -444,6 +445,7 @@ std::uint64_t SimFileSystem::fingerprint() const {
 
 void SimFileSystem::fail_call(std::uint64_t nth, Code code, bool for_good) {
   failing_call_ = calls_ + nth;
+  failed_call_.clear();
   failing_code_ = code;
   fails_for_good_ = for_good;
 }

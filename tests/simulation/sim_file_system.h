@@ -80,6 +80,8 @@ class SimFileSystem final : public FileSystem {
 
   // The `nth` call from now (1 is the next) fails with `code`, and if `for_good` all behind it.
   void fail_call(std::uint64_t nth, Code code, bool for_good);
+  // What was to be done by the first call that was made to fail since: "open /a"; "" if none was.
+  const std::string& failed_call() const { return failed_call_; }
   // The same for the `nth` sync_data() alone, which also forgets what it should have written.
   void fail_sync(std::uint64_t nth);
   // The machine stops at the `nth` mutating call: from then on every call fails with kInterrupted
@@ -146,6 +148,7 @@ class SimFileSystem final : public FileSystem {
   std::uint64_t temporaries_ = 0;  // paths that were given
   std::uint64_t calls_ = 0, mutating_calls_ = 0, syncs_ = 0;
   std::uint64_t failing_call_ = 0, failing_sync_ = 0;  // 0: none
+  std::string failed_call_;
   Code failing_code_ = Code::kIo;
   bool fails_for_good_ = false;
   std::uint64_t stopping_call_ = 0;
