@@ -2,7 +2,6 @@
 // hold: nothing is called clean that was not read, and nothing is damaged but by damage.
 #include <gmock/gmock.h>
 
-
 #include "tests/simulation/error_at_every_call.h"
 
 namespace holdfast::testing {
