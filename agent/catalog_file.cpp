@@ -25,6 +25,11 @@ Error corrupt(std::string_view what) {
   return Error(Code::kCorrupt, "catalog file: " + std::string(what));
 }
 
+Status read_whole(File& file, std::uint64_t offset, MutableByteView out) {
+  HOLDFAST_ASSIGN(const std::size_t got, file.read_at(offset, out));
+  return got == out.size() ? Status() : corrupt("it became shorter");
+}
+
 template <typename T>
 void put(Bytes& to, T value) {
   Byte bytes[sizeof value];
@@ -81,15 +86,18 @@ Result<CatalogFileReader> CatalogFileReader::open(FileSystem& files, const std::
   HOLDFAST_ASSIGN(reader.file_, files.open(path, OpenMode::kRead));
   HOLDFAST_ASSIGN(const std::uint64_t size, reader.file_->size());
   if (size < kBegin + ObjectId::kSize + kTailSize) return corrupt("too short");
+  Byte magic[kMagic.size()];
+  HOLDFAST_TRY(read_whole(*reader.file_, 0, magic));
+  if (as_text(magic) != kMagic) return corrupt("it is none, or of another version");
   Byte tail[kTailSize];
-  HOLDFAST_TRY(reader.file_->read_at(size - kTailSize, tail));
+  HOLDFAST_TRY(read_whole(*reader.file_, size - kTailSize, tail));
   const auto manifest_size = load_le<std::uint32_t>(tail);
   const std::uint64_t trailer_size = std::uint64_t{ObjectId::kSize} + manifest_size + kTailSize;
   if (load_le<std::uint32_t>(tail + 4) != kEndMagic || manifest_size > kMaxManifest ||
       trailer_size > size - kBegin)
     return corrupt("it was not finished");
   Bytes trailer(trailer_size);
-  HOLDFAST_TRY(reader.file_->read_at(size - trailer_size, trailer));
+  HOLDFAST_TRY(read_whole(*reader.file_, size - trailer_size, trailer));
   if (load_le<std::uint64_t>(trailer.data() + trailer_size - 8) !=
       content::checksum64(ByteView(trailer).first(trailer_size - 8)))
     return corrupt("its end does not match its checksum");
@@ -108,8 +116,7 @@ Result<ByteView> CatalogFileReader::take(std::size_t size) {
     buffer_.resize(static_cast<std::size_t>(
         std::min<std::uint64_t>(std::max(size, kBufferSize), end_ - position_)));
     buffer_at_ = position_;
-    HOLDFAST_ASSIGN(const std::size_t got, file_->read_at(buffer_at_, buffer_));
-    if (got != buffer_.size()) return corrupt("it became shorter");
+    HOLDFAST_TRY(read_whole(*file_, buffer_at_, buffer_));
   }
   const ByteView view =
       ByteView(buffer_).subspan(static_cast<std::size_t>(position_ - buffer_at_), size);

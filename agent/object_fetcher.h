@@ -65,6 +65,10 @@ class ObjectFetcher {
   // Ids may repeat; an object is handed out once per fetch. Fetches begin in order and overlap.
   void fetch(std::vector<ObjectId> ids, OnFrame on_frame, Done done);
   void on_damage(OnDamage report) { report_ = std::move(report); }
+  // Bytes that who fetched them has not got rid of yet: until released they count against
+  // frame_bytes, so that no more is asked for.
+  void hold(std::size_t bytes) { charged_bytes_ += bytes; }
+  void release(std::size_t bytes);
 
   // Of frames that came, also those that were of no use.
   std::uint64_t bytes_received() const { return bytes_received_; }

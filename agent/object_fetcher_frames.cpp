@@ -17,7 +17,8 @@ namespace {
 constexpr std::size_t kOpenersPerWorker = 2;
 
 // Opens `body` and hands out those of `ids` that are in it; `ids[0]` must be.
-Result<std::vector<ObjectId>> open_and_hand_out(format::FrameOpener& opener, ByteView body,
+Result<std::vector<ObjectId>> open_and_hand_out(format::FrameOpener& opener,
+                                                const SharedBytes& body,
                                                 const std::vector<ObjectId>& ids,
                                                 const ObjectFetcher::OnFrame& on_frame) {
   if (body.size() > format::kMaxFrameSize)
@@ -27,7 +28,8 @@ Result<std::vector<ObjectId>> open_and_hand_out(format::FrameOpener& opener, Byt
   const auto is_first = [&](const format::FrameObject& object) { return object.id == ids[0]; };
   if (std::none_of(parsed.header.objects.begin(), parsed.header.objects.end(), is_first))
     return Error(Code::kProtocol, "a frame without the object that was asked for");
-  HOLDFAST_ASSIGN(const format::OpenedFrame frame, opener.open(parsed));
+  HOLDFAST_ASSIGN(format::OpenedFrame frame, opener.open(parsed));
+  frame.sealed = body;
 
   std::unordered_set<ObjectId> wanted_ids(ids.begin(), ids.end());
   std::vector<const format::OpenedObject*> wanted;
@@ -102,6 +104,11 @@ void ObjectFetcher::take_frame(const GroupPtr& group, std::size_t node, std::siz
   charged_bytes_ += reply->body.size();
   group->received.push_back({node, std::move(reply->body)});
   came_.push_back(group);
+}
+
+void ObjectFetcher::release(std::size_t bytes) {
+  charged_bytes_ -= bytes;
+  pump();
 }
 
 void ObjectFetcher::open_frames() {

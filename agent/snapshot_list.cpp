@@ -51,12 +51,7 @@ class SnapshotListing::Reading {
   SnapshotList finish(std::vector<SnapshotList::Unreachable> unreachable) {
     list_.unreachable = std::move(unreachable);
     for (auto& [id, snapshot] : snapshots_) list_.snapshots.push_back(std::move(snapshot));
-    const auto key = [](const Snapshot& snapshot) {
-      const format::Manifest& manifest = snapshot.manifest.manifest;
-      return std::tuple(snapshot.received(), manifest.claimed_time, manifest.sequence,
-                        snapshot.id());
-    };
-    std::ranges::sort(list_.snapshots, {}, key);
+    sort();
     find_forks();
     find_withheld();
     return std::move(list_);
@@ -64,6 +59,31 @@ class SnapshotListing::Reading {
 
  private:
   using Kind = SnapshotWarning::Kind;
+
+  // A node that missed a snapshot gets it after later ones: it was there at the latest when the
+  // next one of its agent was.
+  void sort() {
+    std::map<AgentId, std::multimap<std::uint64_t, const Snapshot*>> chains;
+    for (const Snapshot& snapshot : list_.snapshots) {
+      const format::Manifest& manifest = snapshot.manifest.manifest;
+      chains[manifest.agent].emplace(manifest.sequence, &snapshot);
+    }
+    std::unordered_map<ManifestId, UnixTime> there;
+    for (const auto& [agent, chain] : chains) {
+      std::optional<UnixTime> earliest;
+      for (auto at = chain.rbegin(); at != chain.rend(); ++at) {
+        const UnixTime received = at->second->received();
+        earliest = earliest ? std::min(*earliest, received) : received;
+        there.emplace(at->second->id(), *earliest);
+      }
+    }
+    const auto key = [&](const Snapshot& snapshot) {
+      const format::Manifest& manifest = snapshot.manifest.manifest;
+      return std::tuple(there.at(snapshot.id()), manifest.sequence, manifest.claimed_time,
+                        snapshot.id());
+    };
+    std::ranges::sort(list_.snapshots, {}, key);
+  }
 
   void warn(Kind kind, std::string message) {
     if (++warned_[kind] <= kMostWarningsOfAKind)

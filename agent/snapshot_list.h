@@ -49,8 +49,9 @@ struct SnapshotList {
     std::size_t node;
     Error reason;
   };
-  std::vector<Snapshot> snapshots;  // by the earliest receipt; the newest last
-  std::vector<std::string> nodes;   // names, one a link
+  // By the earliest receipt, but each agent's in the order in which it made them; the newest last.
+  std::vector<Snapshot> snapshots;
+  std::vector<std::string> nodes;  // names, one a link
   std::vector<Unreachable> unreachable;
   std::vector<SnapshotWarning> warnings;
   bool is_reachable(std::size_t node) const;

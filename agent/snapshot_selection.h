@@ -18,9 +18,9 @@ struct SnapshotFilter {
   bool passes(const Snapshot& snapshot) const;
 };
 
-// "latest" is the last by receipt among those that pass; "latest~1" the one before. An id prefix is
-// hexadecimal and looks at all snapshots, whatever the filter. kInvalidArgument for what is neither
-// and for a prefix that fits several (they are named), kNotFound.
+// "latest" is the last of the list among those that pass; "latest~1" the one before. An id prefix
+// is hexadecimal and looks at all snapshots, whatever the filter. kInvalidArgument for what is
+// neither and for a prefix that fits several (they are named), kNotFound.
 Result<const Snapshot*> select_snapshot(const SnapshotList& list, std::string_view selector,
                                         const SnapshotFilter& filter = {});
 // The newest by claimed time at or before `time`; of one time, the higher sequence number.

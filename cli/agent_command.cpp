@@ -58,18 +58,13 @@ Result<int> add_agent(Session& session, const AgentAddOptions& options) {
 
   const crypto::SigningKey signing_key = crypto::SigningKey::generate(work.random);
   const CurveKeyPair curve = generate_curve_key_pair();
-  format::Charter next = current->charter;
   const AgentId id = format::agent_id(signing_key.verify_key());
-  ++next.version;
-  next.previous = current->digest;
-  next.created = work.clock.wall();
-  next.agents.push_back(
-      {id, options.name, signing_key.verify_key(), curve.public_key, format::kAppend, 0, false});
-  HOLDFAST_ASSIGN(const Bytes vault, format::vault_of(current->record));
-  HOLDFAST_ASSIGN(
-      const format::SignedCharter signed_next,
-      format::parse_charter(
-          format::sign_charter(std::move(next), vault, secrets->admin_seed).record, access->id()));
+  HOLDFAST_ASSIGN(const format::SignedCharter signed_next,
+                  access->next_charter([&](format::Charter& next) -> Status {
+                    next.agents.push_back({id, options.name, signing_key.verify_key(),
+                                           curve.public_key, format::kAppend, 0, false});
+                    return {};
+                  }));
 
   format::Credential credential = base_credential(*access, signed_next.charter, options.name);
   credential.curve_secret = curve.secret_key.clone();

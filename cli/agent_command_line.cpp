@@ -130,7 +130,15 @@ void describe(CLI::App& app, AgentLine& line) {
   add("run", "Back up once", &run_it)
       ->add_flag("-n,--dry-run", line.overrides.dry_run, "Only say what would be read; no hooks");
   add("check", "Say whether the profile would work, and what it would read", &check_it);
-  add("verify", "See whether each node of the profile's repository is whole", &verify_it);
+  add("verify", "See whether each node of the profile's repository is whole", &verify_it)
+      ->callback([&line] {
+        const ProfileOverrides& given = line.overrides;
+        if (!given.tags.empty() || !given.host.empty() || given.upload_kib_s ||
+            given.download_kib_s)
+          throw CLI::ValidationError(
+              "verify", "--tag, --host, --limit-upload and --limit-download are for backups");
+        line.command = &verify_it;
+      });
 }
 
 }  // namespace

@@ -24,6 +24,9 @@ struct Line {
   ListOptions ls;
   RestoreCommandOptions restore;
   VerifyCommandOptions verify;
+  RepairCommandOptions repair;
+  NodeAddOptions node_add;
+  NodeRemoveOptions node_remove;
   AgentAddOptions agent_add;
   std::string key_file;
 };
@@ -59,18 +62,20 @@ void add_filter(CLI::App& command, FilterOptions& filter) {
   command.add_option("--path", filter.paths, "Only snapshots of this path")->type_name("PATH");
 }
 
-void add_limits(CLI::App& command, AccessOptions& access) {
-  const CLI::Range range(std::uint64_t{0}, kMostKibPerSecond);
+void add_upload_limit(CLI::App& command, AccessOptions& access) {
   command
       .add_option("--limit-upload", access.upload_kib_s,
                   "At most so many KiB a second to all nodes together (0: no limit)")
       ->type_name("RATE")
-      ->check(range);
+      ->check(CLI::Range(std::uint64_t{0}, kMostKibPerSecond));
+}
+
+void add_download_limit(CLI::App& command, AccessOptions& access) {
   command
       .add_option("--limit-download", access.download_kib_s,
                   "At most so many KiB a second from all nodes together (0: no limit)")
       ->type_name("RATE")
-      ->check(range);
+      ->check(CLI::Range(std::uint64_t{0}, kMostKibPerSecond));
 }
 
 void add_init(CLI::App& app, Line& line) {
@@ -148,7 +153,8 @@ void add_backup(CLI::App& app, Line& line) {
   CLI::App* const backup = app.add_subcommand("backup", "Save paths as a new snapshot");
   add_selection(*backup, options.source);
   add_stream(*backup, options.source, line.stdin_from_command);
-  add_limits(*backup, line.access);
+  add_upload_limit(*backup, line.access);
+  add_download_limit(*backup, line.access);
   backup->add_option("--tag", options.tags, "Tags of the snapshot, separated by commas")
       ->type_name("TAG");
   backup->add_option("--host", options.host, "The host's name in the snapshot")->type_name("HOST");
@@ -211,7 +217,7 @@ void add_restore(CLI::App& app, Line& line) {
   restore->add_flag("-n,--dry-run", options.dry_run, "Write nothing, only say what would be");
   restore->add_flag("--verify", options.verify, "Read what was written and compare");
   add_filter(*restore, options.filter);
-  add_limits(*restore, line.access);
+  add_download_limit(*restore, line.access);
   restore->callback([&line, snapshot, at] {
     const bool named = !snapshot->empty() && !line.restore.snapshot.starts_with(':');
     if (named == !at->empty())
@@ -239,6 +245,56 @@ void add_verify(CLI::App& app, Line& line) {
 void add_status(CLI::App& app, Line& line) {
   app.add_subcommand("status", "The nodes: reachable, behind, damaged, full")->callback([&line] {
     line.command = [](Session& session) { return cli::status(session); };
+  });
+}
+
+void add_repair(CLI::App& app, Line& line) {
+  CLI::App* const repair =
+      app.add_subcommand("repair", "Copy to each node the snapshots that it lacks and another has");
+  repair->add_flag("-n,--dry-run", line.repair.dry_run, "Only say what each node lacks");
+  add_upload_limit(*repair, line.access);
+  add_download_limit(*repair, line.access);
+  repair->footer(kExitCodeHelp);
+  repair->callback([&line] {
+    line.command = [&line](Session& session) { return cli::repair(session, line.repair); };
+  });
+}
+
+void add_membership(CLI::App& command, std::uint32_t& write_quorum, bool& force) {
+  command
+      .add_option("--write-quorum", write_quorum,
+                  "How many nodes must hold a snapshot before a backup succeeds (default: as "
+                  "before, or a majority if it was one)")
+      ->type_name("W")
+      ->check(CLI::Range(1, 64));
+  command.add_flag("--force", force,
+                   "Though snapshots may be lost that only the node that leaves has");
+}
+
+void add_node_commands(CLI::App& app, Line& line) {
+  CLI::App* const node = app.add_subcommand("node", "The nodes that hold the repository");
+  node->require_subcommand(1);
+  CLI::App* const add = node->add_subcommand(
+      "add", "Bring the repository to another node, or back to one that has lost it");
+  add->add_option("INVITE", line.node_add.invite,
+                  "The node's invitation (holdfast-node invite), or a folder")
+      ->required();
+  add->add_option("--replaces", line.node_add.replaces,
+                  "The node, by name or id, that leaves the repository for it")
+      ->type_name("NODE");
+  add_membership(*add, line.node_add.write_quorum, line.node_add.force);
+  add->callback([&line] {
+    line.command = [&line](Session& session) { return add_node(session, line.node_add); };
+  });
+  CLI::App* const remove = node->add_subcommand("remove", "Go on without a node");
+  remove->add_option("NODE", line.node_remove.node, "Its name, or the beginning of its id")
+      ->required();
+  add_membership(*remove, line.node_remove.write_quorum, line.node_remove.force);
+  remove->callback([&line] {
+    line.command = [&line](Session& session) { return remove_node(session, line.node_remove); };
+  });
+  node->add_subcommand("list", "List the nodes")->callback([&line] {
+    line.command = [](Session& session) { return list_nodes(session); };
   });
 }
 
@@ -282,6 +338,8 @@ void describe(CLI::App& app, Line& line) {
   add_restore(app, line);
   add_verify(app, line);
   add_status(app, line);
+  add_repair(app, line);
+  add_node_commands(app, line);
   add_agent_and_key(app, line);
 }
 

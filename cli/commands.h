@@ -66,6 +66,26 @@ Result<int> verify(Session& session, const VerifyCommandOptions& options);
 
 Result<int> status(Session& session);
 
+struct RepairCommandOptions {
+  bool dry_run = false;
+};
+Result<int> repair(Session& session, const RepairCommandOptions& options);
+
+struct NodeAddOptions {
+  std::string invite;              // or a folder
+  std::string replaces;            // name or id of a node that leaves; empty: none does
+  std::uint32_t write_quorum = 0;  // 0: as before, or what suits the number where that was so
+  bool force = false;              // though it leaves snapshots behind that no other node has
+};
+Result<int> add_node(Session& session, const NodeAddOptions& options);
+struct NodeRemoveOptions {
+  std::string node;  // name or id
+  std::uint32_t write_quorum = 0;
+  bool force = false;
+};
+Result<int> remove_node(Session& session, const NodeRemoveOptions& options);
+Result<int> list_nodes(Session& session);
+
 struct AgentAddOptions {
   std::string name, file;
 };

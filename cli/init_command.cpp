@@ -2,15 +2,14 @@
 // credential is written first: if it could not be written afterwards, nodes would hold a repository
 // that nobody can open.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <set>
 
 #include "cli/commands.h"
 #include "cli/credential_file.h"
+#include "cli/new_node.h"
 #include "common/format/frame.h"
 #include "common/format/object.h"
 
@@ -26,58 +25,6 @@ crypto::ScryptCost cost_named(std::string_view name) {
   return name == "high" ? kHighCost : crypto::ScryptCost{};
 }
 
-std::string host_name() {
-  std::array<char, 65> name{};
-  if (::gethostname(name.data(), name.size() - 1) != 0 || name[0] == '\0') return "node";
-  return name.data();
-}
-
-std::string absolute(const std::string& path) {
-  return std::filesystem::absolute(path).lexically_normal().string();
-}
-
-// A node of the new repository, and the keys that let us bring it there.
-struct Founder {
-  format::CharterNode node;
-  CurveKeyPair keys;
-};
-
-Result<Founder> embed_folder(Session& session, NodeConnections& connections,
-                             const std::string& path) {
-  const std::string folder = absolute(path);
-  const Status created =
-      repository::DataFolder::create(session.work.files, folder, {host_name(), "", ""});
-  if (!created && created.error().code() != Code::kAlreadyExists) return created.error();
-  HOLDFAST_ASSIGN(auto opened, repository::DataFolder::open(session.work.files, folder));
-  HOLDFAST_ASSIGN(format::CharterNode node, connections.embed(std::move(opened)));
-  return Founder{std::move(node), {}};
-}
-
-Result<Founder> founder_from(Session& session, NodeConnections& connections,
-                             const std::string& text) {
-  auto invite = format::parse_invite(text);
-  if (invite) {
-    HOLDFAST_ASSIGN(CurveKeyPair keys, curve_key_pair_from_secret(invite->curve_secret.view()));
-    return Founder{std::move(invite->node), std::move(keys)};
-  }
-  if (text.find('/') == std::string::npos && !std::filesystem::exists(text))
-    return Error(Code::kInvalidArgument,
-                 fmt::format("--node {}: neither a folder nor an invitation ({}); `holdfast-node "
-                             "invite` prints one, ./{} would be a folder",
-                             text, invite.error().message(), text));
-  return embed_folder(session, connections, text);
-}
-
-// People tell nodes apart by their names.
-void make_names_differ(std::vector<Founder>& founders) {
-  std::set<std::string> taken;
-  for (Founder& founder : founders) {
-    const std::string name = founder.node.name;
-    for (int number = 2; !taken.insert(founder.node.name).second; ++number)
-      founder.node.name = fmt::format("{}-{}", name, number);
-  }
-}
-
 struct NewRepository {
   format::VaultSecrets secrets;
   format::SignedCharter charter;
@@ -86,7 +33,7 @@ struct NewRepository {
 };
 
 Result<NewRepository> found(Session& session, const InitOptions& options,
-                            const std::vector<Founder>& founders, const std::string& passphrase) {
+                            const std::vector<NewNode>& founders, const std::string& passphrase) {
   NewRepository made;
   made.owner = generate_curve_key_pair();
   made.secrets = format::VaultSecrets::generate(session.work.random, made.owner.secret_key.clone());
@@ -101,7 +48,7 @@ Result<NewRepository> found(Session& session, const InitOptions& options,
   charter.encryption_key = crypto::public_key(made.secrets.encryption_key);
   charter.write_quorum = options.write_quorum != 0 ? options.write_quorum
                                                    : format::default_write_quorum(founders.size());
-  for (const Founder& founder : founders) charter.nodes.push_back(founder.node);
+  for (const NewNode& founder : founders) charter.nodes.push_back(founder.node);
   const auto owner_key = crypto::SigningKey(made.secrets.owner_seed.clone()).verify_key();
   charter.agents.push_back({format::agent_id(owner_key), "owner", owner_key, made.owner.public_key,
                             format::kAppend | format::kRead | format::kAdmin, 0, false});
@@ -127,8 +74,8 @@ format::Credential owner_credential(const NewRepository& made) {
 
 // All must take it: a repository that begins with fewer copies than asked for is a trap.
 Status bring_to_nodes(Session& session, NodeConnections& connections,
-                      const std::vector<Founder>& founders, const NewRepository& made) {
-  for (const Founder& founder : founders) connections.connect(founder.node, made.id, founder.keys);
+                      const std::vector<NewNode>& founders, const NewRepository& made) {
+  for (const NewNode& founder : founders) connections.connect(founder.node, made.id, founder.keys);
   connections.settle(std::chrono::seconds(6));
   const auto links = connections.links();
   const bool all_ready = std::ranges::all_of(
@@ -157,7 +104,7 @@ Result<int> init(Session& session, const InitOptions& options) {
     return Error(Code::kInvalidArgument,
                  "init: -r says which folder becomes the repository or, with --node, which file "
                  "the credential is written to");
-  const std::string path = absolute(session.access.repository);
+  const std::string path = absolute_path(session.access.repository);
   HOLDFAST_ASSIGN(const bool exists, files.exists(path));
   if (exists) {
     const auto entries = files.list(path);
@@ -171,16 +118,17 @@ Result<int> init(Session& session, const InitOptions& options) {
 
   EmbeddedLog log(session.output);
   NodeConnections connections(session.work, log, session.output, session.access.lock_wait);
-  std::vector<Founder> founders;
+  std::vector<NewNode> founders;
   for (const std::string& text :
        options.nodes.empty() ? std::vector<std::string>{path} : options.nodes) {
-    HOLDFAST_ASSIGN_OR(Founder founder,
-                       options.nodes.empty() ? embed_folder(session, connections, text)
-                                             : founder_from(session, connections, text),
+    HOLDFAST_ASSIGN_OR(NewNode founder,
+                       options.nodes.empty() ? embed_new_node(session, connections, text)
+                                             : new_node(session, connections, text),
                        "init");
     founders.push_back(std::move(founder));
   }
-  make_names_differ(founders);
+  std::set<std::string> names;
+  for (NewNode& founder : founders) founder.node.name = name_apart(founder.node.name, names);
   HOLDFAST_ASSIGN_OR(const NewRepository made, found(session, options, founders, passphrase),
                      "init");
   crypto::wipe({reinterpret_cast<Byte*>(passphrase.data()), passphrase.size()});

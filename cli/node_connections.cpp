@@ -88,6 +88,10 @@ std::vector<agent::NodeLink*> NodeConnections::links() const {
   return links;
 }
 
+void NodeConnections::disconnect(agent::NodeLink& link) {
+  std::erase_if(links_, [&](const auto& one) { return one.get() == &link; });
+}
+
 void NodeConnections::settle(Duration grace) {
   using State = agent::NodeLink::State;
   const auto count = [this](State state) {

@@ -33,6 +33,8 @@ class NodeConnections {
                            const CurveKeyPair& keys);
 
   std::vector<agent::NodeLink*> links() const;
+  // Ends a link, which is gone afterwards. Not from a callback of one.
+  void disconnect(agent::NodeLink& link);
   // Runs the loop until no link is connecting any more, or `grace` after one is ready.
   void settle(Duration grace);
   // Why no link is ready, node by node.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
 #include "common/format/frame.h"
 #include "common/format/object.h"
@@ -87,9 +88,11 @@ Status RepositoryAccess::open_credential(const std::string& path) {
 
 Result<const format::SignedCharter*> RepositoryAccess::charter() {
   if (charter_) return &*charter_;
-  connections_.settle(kGrace);
   auto known = local_->known_charter();
-  const bool may_keep = known || known.error().code() == Code::kCorrupt;
+  // Of the nodes that the credential names none may be left.
+  if (credential_ && known && *known) HOLDFAST_TRY(follow((*known)->charter));
+  connections_.settle(kGrace);
+  may_keep_ = known || known.error().code() == Code::kCorrupt;
   if (known)
     charter_ = std::move(*known);
   else
@@ -123,23 +126,32 @@ Result<const format::SignedCharter*> RepositoryAccess::charter() {
     output_.warning(fmt::format(
         "the nodes that answer have version {} of the charter, and version {} was seen here before",
         newest, seen));
-  if (newest > seen && may_keep)
-    if (auto kept = local_->keep_charter(*charter_); !kept)
-      output_.warning(fmt::format("local copy of the charter: {}", kept.error().message()));
+  if (newest > seen) keep(*charter_);
   hand_on(*charter_);
-  if (credential_) HOLDFAST_TRY(connect_to_new(charter_->charter));
+  if (credential_) HOLDFAST_TRY(follow(charter_->charter));
   return &*charter_;
 }
 
-// Nodes that came to the repository after the credential was written.
-Status RepositoryAccess::connect_to_new(const format::Charter& charter) {
+// The nodes have it: a local copy that fails is no reason to call undone what was done.
+void RepositoryAccess::keep(const format::SignedCharter& charter) {
+  if (!may_keep_) return;
+  if (auto kept = local_->keep_charter(charter); !kept)
+    output_.warning(fmt::format("local copy of the charter: {}", kept.error().message()));
+}
+
+// Nodes come, go and move after the credential was written: connections are to those of the
+// charter, where it says that they are.
+Status RepositoryAccess::follow(const format::Charter& charter) {
   HOLDFAST_ASSIGN(const CurveKeyPair keys,
                   curve_key_pair_from_secret(credential_->curve_secret.view()));
-  for (const format::CharterNode& node : charter.nodes) {
-    const auto linked = links();
-    if (std::ranges::none_of(linked, [&](const auto* link) { return link->node().id == node.id; }))
-      connections_.connect(node, id_, keys);
+  std::vector<format::CharterNode> due = charter.nodes;
+  for (agent::NodeLink* const link : links()) {
+    const auto same = [&](const format::CharterNode& node) {
+      return node.id == link->node().id && node.address == link->node().address;
+    };
+    if (std::erase_if(due, same) == 0) connections_.disconnect(*link);
   }
+  for (const format::CharterNode& node : due) connections_.connect(node, id_, keys);
   return {};
 }
 
@@ -217,28 +229,49 @@ Result<std::shared_ptr<const agent::ReaderKeys>> RepositoryAccess::reader_keys()
       id_, vault->encryption_key.clone(), format::group_id_key(vault->id_key, kTrustGroup)});
 }
 
-Status RepositoryAccess::replace_charter(const format::SignedCharter& next) {
+Result<format::SignedCharter> RepositoryAccess::next_charter(
+    const std::function<Status(format::Charter&)>& change) {
+  HOLDFAST_TRY(may(format::kAdmin, "change the repository's charter"));
+  HOLDFAST_ASSIGN(const format::SignedCharter* current, charter());
+  HOLDFAST_ASSIGN(const format::VaultSecrets* vault_secrets, secrets());
+  format::Charter next = current->charter;
+  ++next.version;
+  next.previous = current->digest;
+  next.created = work_.clock.wall();
+  HOLDFAST_TRY(change(next));
+  HOLDFAST_ASSIGN(const Bytes vault, format::vault_of(current->record));
+  return format::parse_charter(
+      format::sign_charter(std::move(next), vault, vault_secrets->admin_seed).record, id_);
+}
+
+Status RepositoryAccess::replace_charter(const format::SignedCharter& next,
+                                         agent::NodeLink* joining) {
   connections_.settle(std::chrono::seconds(6));  // here a node that is slow to connect matters
   std::uint32_t taken = 0;
   std::string refusals;
-  for (agent::NodeLink* link : links()) {
+  const auto give = [&](agent::NodeLink& link) {
     wire::RequestProto request;
     request.mutable_put_charter()->set_record(to_string(next.record));
-    const auto reply = ask(work_, *link, std::move(request));
-    if (reply) {
-      ++taken;
-    } else {
-      refusals += fmt::format("{}{}: {}", refusals.empty() ? "" : "; ", link->name(),
+    const auto reply = ask(work_, link, std::move(request));
+    const bool counts = std::ranges::any_of(
+        next.charter.nodes, [&](const auto& node) { return node.id == link.node().id; });
+    if (reply && counts) ++taken;
+    if (!reply && counts)
+      refusals += fmt::format("{}{}: {}", refusals.empty() ? "" : "; ", link.name(),
                               reply.error().message());
-    }
-  }
+  };
+  for (agent::NodeLink* link : links())
+    if (link != joining) give(*link);
+  // What only a new node has taken could never be taken by the others.
+  if (joining != nullptr && taken + 1 >= next.charter.write_quorum) give(*joining);
   if (taken < next.charter.write_quorum)
     return Error(Code::kUnavailable,
                  fmt::format("{} of {} nodes took the change and {} must: {}", taken,
-                             links().size(), next.charter.write_quorum, refusals));
+                             next.charter.nodes.size(), next.charter.write_quorum, refusals));
   if (!refusals.empty()) output_.warning("not on every node yet: " + refusals);
   charter_ = next;
-  return local_->keep_charter(next);
+  keep(next);
+  return {};
 }
 
 agent::FetchPolicy RepositoryAccess::fetch_policy() const {

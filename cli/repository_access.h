@@ -2,6 +2,7 @@
 // file and the nodes that it names.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,6 +36,7 @@ class RepositoryAccess {
                                                         const AccessOptions& options);
 
   const RepositoryId& id() const { return id_; }
+  bool is_directory() const { return !credential_; }
   std::vector<agent::NodeLink*> links() const { return connections_.links(); }
   NodeConnections& connections() { return connections_; }
   LocalState& local() { return *local_; }
@@ -52,9 +54,15 @@ class RepositoryAccess {
   bool has_secrets() const { return secrets_.has_value(); }
   // What the vault holds. kWrongPassphrase, kPermissionDenied.
   Result<const format::VaultSecrets*> secrets();
-  // Gives the next charter to all nodes. Fails, with each node's reason, if fewer than the write
-  // quorum take it; the others get it later.
-  Status replace_charter(const format::SignedCharter& next);
+  // The newest charter with this change, as its next version, signed and found to be one. On no
+  // node yet. Asks for the passphrase.
+  Result<format::SignedCharter> next_charter(const std::function<Status(format::Charter&)>& change);
+  // Gives the next charter to all nodes, to `joining`, which may be null, after the others. Fails,
+  // with each node's reason, if fewer of its nodes than the write quorum take it; the others get it
+  // later.
+  Status replace_charter(const format::SignedCharter& next, agent::NodeLink* joining = nullptr);
+  // kPermissionDenied unless the credential has this role.
+  Status may(std::uint32_t role, std::string_view what) const;
   // How objects are fetched here, within the limit of the options.
   agent::FetchPolicy fetch_policy() const;
   Status close();
@@ -70,8 +78,8 @@ class RepositoryAccess {
         connections_(work, log_, output, options.lock_wait) {}
   Status open_directory(const std::string& path);
   Status open_credential(const std::string& path);
-  Status may(std::uint32_t role, std::string_view what) const;
-  Status connect_to_new(const format::Charter& charter);
+  Status follow(const format::Charter& charter);
+  void keep(const format::SignedCharter& charter);
   void hand_on(const format::SignedCharter& charter);
 
   Workplace& work_;
@@ -83,6 +91,7 @@ class RepositoryAccess {
   std::optional<LocalState> local_;
   std::optional<format::Credential> credential_;
   std::optional<format::SignedCharter> charter_;
+  bool may_keep_ = true;  // the local copy is not one that could not be read
   std::optional<format::VaultSecrets> secrets_;
 };
 

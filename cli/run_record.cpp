@@ -163,12 +163,12 @@ Status write_metrics(FileSystem& files, const std::string& path, const RunRecord
     // One that cannot be read loses the time of the last success, and nothing else.
     if (const auto bytes = read_file(files, path, kMaxMetrics)) earlier = as_text(*bytes);
   }
-  // Beside it under a name that the collector does not take, so that nobody sees it unreadable.
-  const std::string unfinished = path + ".new";
-  HOLDFAST_TRY(write_file_atomically(files, unfinished, as_bytes(metrics_of(run, earlier))));
-  if (::chmod(unfinished.c_str(), 0644) != 0) return system_error("chmod", unfinished);
-  HOLDFAST_TRY(files.rename(unfinished, path));
-  return files.sync_directory(parent_path(path));
+  // Under a name that the collector does not take, so that nobody sees it unreadable.
+  const auto let_all_read = [](const std::string& unfinished) -> Status {
+    if (::chmod(unfinished.c_str(), 0644) != 0) return system_error("chmod", unfinished);
+    return {};
+  };
+  return write_file_atomically(files, path, as_bytes(metrics_of(run, earlier)), let_all_read);
 }
 
 }  // namespace holdfast::cli

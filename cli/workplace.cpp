@@ -34,7 +34,8 @@ unsigned prepare_process() {
 
 }  // namespace
 
-Workplace::Workplace() : pool(prepare_process()) {
+Workplace::Workplace(std::unique_ptr<FileSystem> files_of_its_own)
+    : own_files_(std::move(files_of_its_own)), files(*own_files_), pool(prepare_process()) {
   const sigset_t signals = end_signals();
   signals_ = Descriptor(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
   check(static_cast<bool>(signals_), "no descriptor left for signals");

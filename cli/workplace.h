@@ -19,14 +19,18 @@
 namespace holdfast::cli {
 
 class Workplace {
+  const std::unique_ptr<FileSystem> own_files_;
+
  public:
   // Blocks SIGINT and SIGTERM for the process: made before any thread is.
-  Workplace();
+  Workplace() : Workplace(std::make_unique<PosixFileSystem>()) {}
+  // On other files than the machine's.
+  explicit Workplace(std::unique_ptr<FileSystem> files_of_its_own);
   ~Workplace();
   Workplace(const Workplace&) = delete;
   Workplace& operator=(const Workplace&) = delete;
 
-  PosixFileSystem files;
+  FileSystem& files;
   SystemClock clock;
   SystemRandom random;
   InProcessNetwork network;

@@ -77,8 +77,10 @@ install(FILES systemd/holdfast.tmpfiles DESTINATION lib/tmpfiles.d RENAME holdfa
 install(FILES systemd/holdfast-agent@.service systemd/holdfast-agent@.timer
               systemd/holdfast-verify@.service systemd/holdfast-verify@.timer
         DESTINATION ${units} COMPONENT agent)
-# Both packages start it; two packages cannot own one file, and a node alone goes without.
+# Both packages start it, and two packages cannot own one file.
 install(FILES systemd/holdfast-failure@.service DESTINATION ${units} COMPONENT agent)
+install(FILES systemd/holdfast-failure@.service DESTINATION ${units}
+        RENAME holdfast-node-failure@.service COMPONENT node)
 install(FILES ${packaging}/agent.default DESTINATION /etc/default RENAME holdfast-agent
         COMPONENT agent)
 install(DIRECTORY DESTINATION /etc/holdfast COMPONENT agent)

@@ -30,6 +30,18 @@ if(HOLDFAST_SANITIZE)
     -fno-sanitize-recover=all)
   target_link_options(holdfast_options INTERFACE -fsanitize=${HOLDFAST_SANITIZE})
 endif()
+if(HOLDFAST_COVERAGE)
+  # Of the source rather than of what it was compiled to: clang's. Each process adds what it ran to
+  # its program's file when it ends. Tests are compiled alike, or the linker would take their copies
+  # of what headers define, which count nothing.
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL Clang)
+    message(FATAL_ERROR "HOLDFAST_COVERAGE: counts by clang; use the preset coverage")
+  endif()
+  target_compile_options(holdfast_options INTERFACE
+    -fprofile-instr-generate=${PROJECT_BINARY_DIR}/profiles/%m.profraw -fcoverage-mapping
+    -fprofile-update=atomic -fprofile-list=${PROJECT_SOURCE_DIR}/tests/coverage/counted.txt)
+  target_link_options(holdfast_options INTERFACE -fprofile-instr-generate)
+endif()
 
 # holdfast_works_without_descriptors(TARGET): it is used where no descriptor is left. UBSan opens a
 # pipe to see whether an object is there, and without one says that none is.
@@ -50,10 +62,6 @@ function(holdfast_library name)
     add_library(${name} STATIC ${sources})
     target_link_libraries(${name} PUBLIC ${ARG_DEPENDS} PRIVATE holdfast_options)
     target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
-    if(HOLDFAST_COVERAGE)
-      target_compile_options(${name} PRIVATE --coverage -fprofile-update=atomic)
-      target_link_options(${name} INTERFACE --coverage)
-    endif()
   else()
     add_library(${name} INTERFACE)
     target_link_libraries(${name} INTERFACE ${ARG_DEPENDS})

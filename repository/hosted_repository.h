@@ -97,7 +97,8 @@ class HostedRepository {
             const std::optional<AgentId>& agent = {});
 
   Status accept_frame(const Asker& asker, const format::ParsedFrame& frame) const;
-  Result<format::SignedManifest> accept_manifest(const Asker& asker, ByteView bytes) const;
+  Result<format::SignedManifest> accept_manifest(const Asker& asker,
+                                                 const wire::CommitRequest& request) const;
   Status check_next_charter(const Asker& asker, const format::SignedCharter& next) const;
   // kMissingObjects if it is not there with all below it.
   Status require_present(const ObjectId& root);

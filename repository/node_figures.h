@@ -59,7 +59,7 @@ struct RepositoryFigures {
   RepositoryCounters counters;
   Histogram sync_seconds{{}};
   std::uint64_t failed_syncs = 0;
-  // When one ended that read every byte, since the node was started.
+  // When the last verification ended that read every byte, unless that lies ahead of the clock.
   std::optional<UnixTime> verified_at;
 };
 

@@ -39,9 +39,10 @@ void HostedRepository::receive_prepare(const wire::PrepareRequest& request, cons
   answer_when_durable(answer, std::move(reply));
 }
 
-Result<format::SignedManifest> HostedRepository::accept_manifest(const Asker& asker,
-                                                                 ByteView bytes) const {
-  HOLDFAST_ASSIGN(format::SignedManifest manifest, format::parse_manifest(bytes));
+Result<format::SignedManifest> HostedRepository::accept_manifest(
+    const Asker& asker, const wire::CommitRequest& request) const {
+  HOLDFAST_ASSIGN(format::SignedManifest manifest,
+                  format::parse_manifest(as_bytes(request.manifest())));
   if (manifest.manifest.repository != id_)
     return Error(Code::kForged, "manifest: it was made for another repository");
   HOLDFAST_ASSIGN_OR(const format::CharterAgent* author,
@@ -53,13 +54,17 @@ Result<format::SignedManifest> HostedRepository::accept_manifest(const Asker& as
                              author->id.short_hex()));
   if (!HOLDFAST_PLANTED("believe a manifest without its signature"))
     HOLDFAST_TRY(format::verify_manifest(manifest, author->verify_key));
-  HOLDFAST_TRY(snapshots_.check_order(manifest));
+  if (!request.copied()) {
+    HOLDFAST_TRY(snapshots_.check_order(manifest));
+  } else if (!asker.has(format::kRead)) {
+    return Error(Code::kPermissionDenied, "manifest: only who may read copies what another has");
+  }
   return manifest;
 }
 
 void HostedRepository::receive_commit(const Asker& asker, const wire::CommitRequest& request,
                                       const Answer& answer) {
-  const auto manifest = accept_manifest(asker, as_bytes(request.manifest()));
+  const auto manifest = accept_manifest(asker, request);
   if (!manifest) return answer.fail(manifest.error());
   const ObjectId& root = manifest->manifest.root;
   if (auto present = require_present(root); !present)

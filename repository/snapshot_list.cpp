@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "common/base/planted_bug.h"
 
 namespace holdfast::repository {
@@ -16,19 +18,22 @@ Status SnapshotList::check_order(const format::SignedManifest& manifest) const {
                  fmt::format("manifest {}, number {} of agent {}: {}", manifest.id.short_hex(),
                              body.sequence, body.agent.short_hex(), why));
   };
-  const std::map<std::uint64_t, std::size_t>& order = agent->second;
-  const auto at = [&](std::uint64_t sequence) -> const Snapshot* {
-    const auto found = order.find(sequence);
-    return found == order.end() ? nullptr : &all_[found->second];
+  if (by_id_.contains(manifest.id)) return {};
+  // One of those with this number, unless there is none or one of them passes.
+  const auto stranger = [&](std::uint64_t sequence, const auto& passes) -> const Snapshot* {
+    const auto [begin, end] = agent->second.equal_range(sequence);
+    const bool one_passes =
+        std::any_of(begin, end, [&](const auto& entry) { return passes(all_[entry.second]); });
+    return begin == end || one_passes ? nullptr : &all_[begin->second];
   };
-  if (const Snapshot* same = at(body.sequence); same != nullptr && same->id != manifest.id)
+  if (const auto* same = stranger(body.sequence, [](const Snapshot&) { return false; }))
     return conflict(fmt::format("{} has that number already", same->id.short_hex()));
-  if (const Snapshot* before = at(body.sequence - 1);
-      before != nullptr && before->id != body.previous)
+  if (const auto* before =
+          stranger(body.sequence - 1, [&](const Snapshot& one) { return one.id == body.previous; }))
     return conflict(fmt::format("it does not follow {}", before->id.short_hex()));
   // A sequence of 2^64-1 has no next one: the sum is 0, which no manifest has.
-  if (const Snapshot* after = at(body.sequence + 1);
-      after != nullptr && after->previous != manifest.id)
+  if (const auto* after = stranger(
+          body.sequence + 1, [&](const Snapshot& one) { return one.previous == manifest.id; }))
     return conflict(fmt::format("{} does not follow it", after->id.short_hex()));
   return {};
 }
@@ -51,9 +56,13 @@ std::optional<std::size_t> SnapshotList::find(const ManifestId& id) const {
 const Snapshot* SnapshotList::head(const AgentId& agent) const {
   const auto found = by_agent_.find(agent);
   if (found == by_agent_.end()) return nullptr;
-  for (auto at = found->second.rbegin(); at != found->second.rend(); ++at)
-    if (is_durable(at->second)) return &all_[at->second];
-  return nullptr;
+  const Snapshot* head = nullptr;
+  for (auto at = found->second.rbegin(); at != found->second.rend(); ++at) {
+    const Snapshot& one = all_[at->second];
+    if (head != nullptr && one.sequence < head->sequence) break;
+    if (is_durable(at->second) && (head == nullptr || one.id < head->id)) head = &one;
+  }
+  return head;
 }
 
 void SnapshotList::set_durable(std::size_t count) {
@@ -66,10 +75,9 @@ void SnapshotList::give_up_the_rest() {
     const Snapshot& last = all_.back();
     by_id_.erase(last.id);
     auto& order = by_agent_[last.agent];
-    // Of two with one number only the first is in the order.
-    if (const auto at = order.find(last.sequence);
-        at != order.end() && at->second == all_.size() - 1)
-      order.erase(at);
+    const auto [begin, end] = order.equal_range(last.sequence);
+    order.erase(std::find_if(begin, end,
+                             [&](const auto& entry) { return entry.second == all_.size() - 1; }));
     if (order.empty()) by_agent_.erase(last.agent);
     all_.pop_back();
   }

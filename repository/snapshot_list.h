@@ -24,10 +24,10 @@ struct Snapshot {
 
 class SnapshotList {
  public:
-  // kConflict if the agent has another manifest with this sequence number, or if a neighbour in the
-  // agent's order that is here does not link to it. Gaps are allowed: a node may have missed some.
+  // kConflict if the agent has another manifest with this sequence number, or if neighbours in the
+  // agent's order are here and none links to it. Gaps are allowed: a node may have missed some.
   Status check_order(const format::SignedManifest& manifest) const;
-  // Puts one that is not in the list behind all others.
+  // Puts one that is not in the list behind all others, whatever its number.
   void append(const format::SignedManifest& manifest, UnixTime received);
 
   std::size_t size() const { return all_.size(); }
@@ -35,7 +35,9 @@ class SnapshotList {
   std::optional<std::size_t> find(const ManifestId& id) const;
   std::span<const Snapshot> durable() const { return std::span(all_).first(durable_); }
   bool is_durable(std::size_t place) const { return place < durable_; }
-  // The agent's durable manifest with the highest sequence number; null if there is none.
+  // The agent's durable manifest with the highest sequence number; null if there is none. Of
+  // several with that number, which came from nodes that could not see each other, all nodes name
+  // the same.
   const Snapshot* head(const AgentId& agent) const;
 
   // The first `count` are on the device.
@@ -47,7 +49,7 @@ class SnapshotList {
   std::vector<Snapshot> all_;
   std::size_t durable_ = 0;
   std::unordered_map<ManifestId, std::size_t> by_id_;
-  std::unordered_map<AgentId, std::map<std::uint64_t, std::size_t>> by_agent_;
+  std::unordered_map<AgentId, std::multimap<std::uint64_t, std::size_t>> by_agent_;
 };
 
 }  // namespace holdfast::repository

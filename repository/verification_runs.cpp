@@ -53,7 +53,7 @@ Result<const VerificationRuns::Report*> VerificationRuns::advance(const Key& key
   if (run.report.figures.done) {
     active_ = nullptr;
     if (depth.kind != VerifyDepth::kStructure && depth.fraction == 1.0)
-      read_all_at_ = clock_.wall();
+      store_.set_fully_verified_at(clock_.wall());
   }
   return &run.report;
 }

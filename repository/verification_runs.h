@@ -47,8 +47,6 @@ class VerificationRuns {
   Result<const Report*> advance(const Key& key, const VerifyDepth& depth,
                                 const Store::AgentKeys& keys);
 
-  // When the last run ended that read every byte; of this process.
-  std::optional<UnixTime> read_all_at() const { return read_all_at_; }
   // Objects that were newly found to be damaged, by all runs.
   std::uint64_t damage_found() const { return damage_found_; }
 
@@ -67,7 +65,6 @@ class VerificationRuns {
   const Clock& clock_;
   std::list<Run> runs_;          // most recently asked about first
   const Run* active_ = nullptr;  // whose cursor the store has
-  std::optional<UnixTime> read_all_at_;
   std::uint64_t damage_found_ = 0;
 };
 

@@ -6,8 +6,8 @@
 
 #include <cerrno>
 
+#include "agent/posix/posix_file_writer.h"
 #include "agent/posix/restored_attributes.h"
-#include "agent/posix/restored_file.h"
 #include "common/base/text.h"
 #include "common/posix/system_call.h"
 
@@ -86,10 +86,10 @@ Status PosixRestoreTarget::make_directory(const std::string& path) {
 Result<std::unique_ptr<FileWriter>> PosixRestoreTarget::create_file(const std::string& path,
                                                                     const Entry& entry) {
   HOLDFAST_ASSIGN(TargetPlace place, folders_.locate(path));
-  auto file = RestoredFile::create(place, entry);
+  auto file = PosixFileWriter::create(place, entry);
   if (!file && file.error().code() == Code::kAlreadyExists) {
     HOLDFAST_TRY(clear_folder(path, place));
-    file = RestoredFile::create(std::move(place), entry);
+    file = PosixFileWriter::create(std::move(place), entry);
   }
   if (!file) return std::move(file).error().with_context(quoted(path));
   return std::unique_ptr<FileWriter>(std::move(file).value());

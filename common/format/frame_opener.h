@@ -22,6 +22,7 @@ struct OpenedObject {
 struct OpenedFrame {
   Buffer plaintext;
   std::vector<OpenedObject> objects;
+  SharedBytes sealed{};  // what it was opened from, if who opened it says so
   const OpenedObject* find(const ObjectId& id) const;
 };
 

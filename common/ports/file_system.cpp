@@ -1,5 +1,7 @@
 #include "common/ports/file_system.h"
 
+#include <string_view>
+
 #include "common/base/planted_bug.h"
 
 namespace holdfast {
@@ -17,16 +19,56 @@ Result<Buffer> read_file(FileSystem& files, const std::string& path, std::size_t
   return content;
 }
 
-Status write_file_atomically(FileSystem& files, const std::string& path, ByteView content) {
-  const std::string temporary = path + ".new";
-  HOLDFAST_ASSIGN(const bool left_over, files.exists(temporary));
-  if (left_over) HOLDFAST_TRY(files.remove(temporary));
-  {
-    HOLDFAST_ASSIGN(auto file, files.open(temporary, OpenMode::kCreateNew));
-    HOLDFAST_TRY(file->write_at(0, {content}));
-    if (!HOLDFAST_PLANTED("skip the sync of a temporary file")) HOLDFAST_TRY(file->sync_data());
+namespace {
+
+constexpr std::string_view kTemporaryEnding = ".new";
+constexpr std::size_t kTemporaryDigits = 16;
+
+// Whether `name` is what temporary_path() makes of `base`.
+bool is_temporary_of(std::string_view name, std::string_view base) {
+  if (!name.starts_with(base) || !name.ends_with(kTemporaryEnding)) return false;
+  name.remove_prefix(base.size());
+  return name.size() == 1 + kTemporaryDigits + kTemporaryEnding.size() && name.front() == '.' &&
+         name.find_first_not_of("0123456789abcdef", 1) == 1 + kTemporaryDigits;
+}
+
+// What a crash has left. It may also be another process's, which will miss it and begin anew. What
+// cannot be removed is in nobody's way.
+void remove_temporaries(FileSystem& files, const std::string& path) {
+  const std::string folder = parent_path(path);
+  const auto entries = files.list(folder);
+  if (!entries) return;
+  const std::string base = path.substr(path.find_last_of('/') + 1);
+  for (const DirectoryEntry& entry : *entries)
+    if (is_temporary_of(entry.name, base))
+      static_cast<void>(files.remove(folder + "/" + entry.name));
+}
+
+Status write_new_file(FileSystem& files, const std::string& path, ByteView content) {
+  HOLDFAST_ASSIGN(auto file, files.open(path, OpenMode::kCreateNew));
+  HOLDFAST_TRY(file->write_at(0, {content}));
+  if (HOLDFAST_PLANTED("skip the sync of a temporary file")) return {};
+  return file->sync_data();
+}
+
+}  // namespace
+
+Status write_file_atomically(FileSystem& files, const std::string& path, ByteView content,
+                             const std::function<Status(const std::string&)>& finish) {
+  remove_temporaries(files, path);
+  // Each loss is another process's call that went on meanwhile.
+  constexpr int kMostLosses = 8;
+  for (int losses = 0;; ++losses) {
+    const std::string temporary = files.temporary_path(path);
+    Status done = write_new_file(files, temporary, content);
+    const bool was_there = done.has_value();
+    if (done && finish) done = finish(temporary);
+    if (done) done = files.rename(temporary, path);
+    if (done) break;
+    static_cast<void>(files.remove(temporary));
+    const bool is_lost = was_there && done.error().code() == Code::kNotFound;
+    if (!is_lost || losses == kMostLosses) return done;
   }
-  HOLDFAST_TRY(files.rename(temporary, path));
   if (HOLDFAST_PLANTED("skip the sync of a renamed file's folder")) return {};
   return files.sync_directory(parent_path(path));
 }

@@ -14,6 +14,7 @@
 // reads from others.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -73,6 +74,9 @@ class FileSystem {
   virtual Result<std::vector<DirectoryEntry>> list(const std::string& path) = 0;  // sorted by name
   virtual Result<bool> exists(const std::string& path) = 0;
   virtual Result<std::uint64_t> free_bytes(const std::string& path) = 0;
+  // A path beside `path` that no process was ever given before, for a file that is to take its
+  // place: `path`, a point, 16 hexadecimal digits and ".new". Nothing is made.
+  virtual std::string temporary_path(const std::string& path) = 0;
   // An exclusive lock on a file that is created if need be; kConflict at once if another holds it.
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;
 };
@@ -80,8 +84,11 @@ class FileSystem {
 // Reads a whole file of at most `limit` bytes; kInvalidArgument if it is larger.
 Result<Buffer> read_file(FileSystem& files, const std::string& path, std::size_t limit);
 // Replaces `path` so that a crash leaves the old or the new content and, once this returns, the
-// new: temporary beside it, sync, rename, sync of the folder.
-Status write_file_atomically(FileSystem& files, const std::string& path, ByteView content);
+// new: temporary beside it, sync, rename, sync of the folder. Of processes that do so at once each
+// writes the whole content of one of them. `finish` is called with the temporary's path before it
+// is moved. A failure leaves no temporary; what a crash has left, the next call removes.
+Status write_file_atomically(FileSystem& files, const std::string& path, ByteView content,
+                             const std::function<Status(const std::string&)>& finish = {});
 // make_directory for each missing component, each made durable, and the last one that was there: it
 // may be what an attempt that was cut off has left.
 Status make_directories(FileSystem& files, const std::string& path);

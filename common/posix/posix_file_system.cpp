@@ -9,10 +9,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 
+#include "common/base/text.h"
 #include "common/posix/descriptor.h"
 #include "common/posix/posix_file.h"
 #include "common/posix/system_call.h"
+#include "common/posix/system_random.h"
 
 namespace holdfast {
 namespace {
@@ -165,6 +168,12 @@ Result<std::uint64_t> PosixFileSystem::free_bytes(const std::string& path) {
   if (retry_interrupted([&] { return ::statvfs(path.c_str(), &status); }) != 0)
     return system_error("statvfs", path);
   return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
+}
+
+std::string PosixFileSystem::temporary_path(const std::string& path) {
+  std::array<Byte, 8> drawn;
+  SystemRandom().fill(drawn);
+  return path + "." + hex_encode(drawn) + ".new";
 }
 
 Result<std::unique_ptr<FileLock>> PosixFileSystem::lock(const std::string& path) {

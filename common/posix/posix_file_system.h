@@ -22,6 +22,7 @@ class PosixFileSystem final : public FileSystem {
   Result<bool> exists(const std::string& path) override;
   // What a process without privileges may still use.
   Result<std::uint64_t> free_bytes(const std::string& path) override;
+  std::string temporary_path(const std::string& path) override;
   // flock(2): two locks of one process exclude each other as well. The file is left behind.
   Result<std::unique_ptr<FileLock>> lock(const std::string& path) override;
 };

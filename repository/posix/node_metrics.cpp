@@ -208,7 +208,7 @@ class RepositoriesText {
       text_.sample(1, labels);
     }
     text_.family("holdfast_node_last_full_verification_timestamp_seconds", MetricType::kGauge,
-                 "When a verification that read every byte ended, since the node was started.");
+                 "When the last verification that read every byte ended, if that is known.");
     for (R repository : figures_.repositories)
       if (repository.verified_at) text_.sample(seconds(*repository.verified_at), of(repository));
   }

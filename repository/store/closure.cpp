@@ -201,6 +201,12 @@ Result<bool> Closure::lose_in_frame(const format::FrameHeader& header, const Loc
     if (missing.empty()) continue;
     HOLDFAST_ASSIGN(const auto entries, table_.get({&object.id, 1}));
     if (!entries[0] || entries[0]->location != location || entries[0]->damaged) continue;
+    if (entries[0]->incomplete && !incomplete_.contains(object.id)) {
+      // Its frame could not be read when the store was opened: it waits for more than this.
+      HOLDFAST_ASSIGN(const auto present, table_.present(object.refs));
+      for (std::size_t i = 0; i < present.size(); ++i)
+        if (!present[i]) missing.push_back(object.refs[i]);
+    }
     losses.waits.push_back({object.id, std::move(missing)});
     if (entries[0]->incomplete) continue;
     ObjectEntry entry = *entries[0];

@@ -109,6 +109,8 @@ Result<bool> Recovery::index_fits(const std::vector<std::uint32_t>& segments,
   HOLDFAST_ASSIGN(const auto newest, parts_.segments.read(checkpoint.segment));
   HOLDFAST_ASSIGN(const std::uint64_t size, newest->size());
   if (size < checkpoint.offset) return false;
+  for (const RecordType type : {RecordType::kFrame, RecordType::kManifest, RecordType::kCharter})
+    HOLDFAST_TRY(parts_.table.records(type));  // whether they can be read at all
   HOLDFAST_ASSIGN(const auto anchor, parts_.table.anchor());
   if (!anchor) return checkpoint.offset <= kSegmentHeaderSize;
   HOLDFAST_ASSIGN(auto file, parts_.segments.read(anchor->location.segment));

@@ -10,6 +10,7 @@
 #include "common/base/planted_bug.h"
 #include "common/format/manifest.h"
 #include "repository/store/store_state.h"
+#include "repository/store/verification_time.h"
 
 namespace holdfast::repository {
 namespace {
@@ -59,6 +60,7 @@ Result<std::unique_ptr<Store>> Store::open(FileSystem& files, const std::string&
   HOLDFAST_TRY(files.sync_directory(path));
   auto state = std::make_unique<State>(files, path, std::move(lock), node, index, limits);
   HOLDFAST_TRY_OR(state->recover(), path);
+  state->fully_verified_at = kept_verification_time(files, path);
   return std::unique_ptr<Store>(new Store(std::move(state)));
 }
 

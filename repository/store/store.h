@@ -174,6 +174,10 @@ class Store {
   // found is marked; a manifest or charter that is damaged on the disk alone is written again. A
   // step that meets a record that went away goes on.
   Result<VerifyProgress> verify_step(const VerifyDepth& depth, const AgentKeys& keys, bool restart);
+  // When a verification ended that read every byte, as far as it is known: restarts forget it if it
+  // could not be kept. The caller says so when it has gone through all steps of one.
+  std::optional<UnixTime> fully_verified_at() const;
+  void set_fully_verified_at(UnixTime ended);
 
   StoreStatistics statistics();
 

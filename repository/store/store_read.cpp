@@ -3,6 +3,7 @@
 
 #include "repository/store/record_scan.h"
 #include "repository/store/store_state.h"
+#include "repository/store/verification_time.h"
 
 namespace holdfast::repository {
 namespace {
@@ -96,6 +97,14 @@ Result<VerifyProgress> Store::verify_step(const VerifyDepth& depth, const AgentK
   HOLDFAST_ASSIGN(auto progress, state_->verification.step(depth, keys));
   state_->write_again(state_->verification.take_lost_records());
   return progress;
+}
+
+std::optional<UnixTime> Store::fully_verified_at() const { return state_->fully_verified_at; }
+
+void Store::set_fully_verified_at(UnixTime ended) {
+  state_->fully_verified_at = ended;
+  // On a disk that takes no writes an earlier time stays: then more is verified than need be.
+  static_cast<void>(keep_verification_time(state_->files, state_->path, ended));
 }
 
 // Manifests and charters are in memory, too: those that are damaged on the disk are written again

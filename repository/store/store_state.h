@@ -41,6 +41,7 @@ struct Store::State {
   RecoveryReport report;
   StoreParts parts;
   Verification verification;
+  std::optional<UnixTime> fully_verified_at;
 
   bool read_only = false;
   std::optional<Code> read_only_code;

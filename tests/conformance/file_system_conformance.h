@@ -9,9 +9,11 @@
 // Crashes are not part of it: what survives one is the business of the simulated file system.
 #pragma once
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,7 +22,7 @@
 namespace holdfast {
 
 template <typename Fixture>
-class FileSystemConformance : public testing::Test {
+class FileSystemConformance : public ::testing::Test {
  protected:
   FileSystem& files() { return fixture_.files(); }
   std::string path(const std::string& name) { return fixture_.root() + "/" + name; }
@@ -280,8 +282,28 @@ TYPED_TEST_P(FileSystemConformance, PathsThatCannotBeAreRefused) {
   this->create("a", "abc");
   EXPECT_EQ(code_of(this->files().open(nul, OpenMode::kRead)), Code::kInvalidArgument);
   EXPECT_EQ(code_of(this->files().open("", OpenMode::kRead)), Code::kInvalidArgument);
-  EXPECT_EQ(code_of(this->files().remove(nul)), Code::kInvalidArgument);
+  FileSystem& files = this->files();
+  EXPECT_EQ(code_of(files.remove(nul)), Code::kInvalidArgument);
+  EXPECT_EQ(code_of(files.make_directory(nul)), Code::kInvalidArgument);
+  EXPECT_EQ(code_of(files.rename(nul, this->path("b"))), Code::kInvalidArgument);
+  EXPECT_EQ(code_of(files.rename(this->path("a"), nul)), Code::kInvalidArgument);
+  EXPECT_EQ(code_of(files.rename_new(nul, this->path("b"))), Code::kInvalidArgument);
+  EXPECT_EQ(code_of(files.rename_new(this->path("a"), nul)), Code::kInvalidArgument);
+  EXPECT_EQ(code_of(files.sync_directory(nul)), Code::kInvalidArgument);
+  EXPECT_EQ(code_of(files.list(nul)), Code::kInvalidArgument);
+  EXPECT_EQ(code_of(files.exists(nul)), Code::kInvalidArgument);
+  EXPECT_EQ(code_of(files.free_bytes(nul)), Code::kInvalidArgument);
+  EXPECT_EQ(code_of(files.lock(nul)), Code::kInvalidArgument);
   EXPECT_EQ(this->content("a"), "abc");
+  EXPECT_EQ(this->names(this->path(".")), std::vector<std::string>{"a"});
+}
+
+TYPED_TEST_P(FileSystemConformance, AFileLargerThanItMayBeIsNotRead) {
+  this->create("f", "abcd");
+  EXPECT_EQ(to_string(read_file(this->files(), this->path("f"), 4).value()), "abcd");
+  const auto refused = read_file(this->files(), this->path("f"), 3);
+  EXPECT_EQ(code_of(refused), Code::kInvalidArgument);
+  EXPECT_EQ(code_of(read_file(this->files(), this->path("no"), 3)), Code::kNotFound);
 }
 
 TYPED_TEST_P(FileSystemConformance, ErrorsNameThePath) {
@@ -292,16 +314,100 @@ TYPED_TEST_P(FileSystemConformance, ErrorsNameThePath) {
 
 TYPED_TEST_P(FileSystemConformance, AtomicWriteReplacesAndLeavesNoTemporary) {
   ASSERT_TRUE(write_file_atomically(this->files(), this->path("f"), as_bytes("one")));
-  this->create("f.new", "left by a crash");
+  this->create("f.0123456789abcdef.new", "left by a crash");
   ASSERT_TRUE(write_file_atomically(this->files(), this->path("f"), as_bytes("two")));
   EXPECT_EQ(this->content("f"), "two");
   EXPECT_EQ(this->names(this->path(".")), std::vector<std::string>{"f"});
+}
+
+TYPED_TEST_P(FileSystemConformance, AtomicWriteThatFailsLeavesNoTemporary) {
+  ASSERT_TRUE(this->files().make_directory(this->path("f")));
+  EXPECT_FALSE(write_file_atomically(this->files(), this->path("f"), as_bytes("one")));
+  EXPECT_EQ(this->names(this->path(".")), std::vector<std::string>{"f/"});
+  EXPECT_EQ(code_of(write_file_atomically(this->files(), this->path("no/f"), as_bytes("one"))),
+            Code::kNotFound);
+}
+
+TYPED_TEST_P(FileSystemConformance, AtomicWriteRemovesNothingButTemporariesOfItsFile) {
+  const std::vector<std::string> others = {"f.0123456789ABCDEF.new",
+                                           "f.0123456789abcde.new",
+                                           "f.0123456789abcdef0.new",
+                                           "f.0123456789abcdef.old",
+                                           "f.new",
+                                           "f_0123456789abcdef.new",
+                                           "g.0123456789abcdef.new"};
+  for (const std::string& name : others) this->create(name, "another's");
+  ASSERT_TRUE(write_file_atomically(this->files(), this->path("f"), as_bytes("one")));
+  EXPECT_EQ(this->names(this->path(".")).size(), others.size() + 1);
+}
+
+TYPED_TEST_P(FileSystemConformance, TemporaryPathsAreNeverGivenTwice) {
+  const std::string path = this->path("f");
+  std::set<std::string> given;
+  for (int i = 0; i < 100; ++i) given.insert(this->files().temporary_path(path));
+  EXPECT_EQ(given.size(), 100u);
+  for (const std::string& temporary : given)
+    EXPECT_THAT(temporary.substr(path.size()), ::testing::MatchesRegex("\\.[0-9a-f]{16}\\.new"));
+}
+
+// One that removes another's temporary file and makes its own under the same name has it moved into
+// place before there is anything in it.
+TYPED_TEST_P(FileSystemConformance, AnAtomicWriteMovedWhatAnotherHadJustBegunToWrite) {
+  std::string theirs;
+  const auto another_begins = [&](const std::string& temporary) -> Status {
+    if (!theirs.empty()) return {};
+    HOLDFAST_TRY(this->files().remove(temporary));
+    theirs = this->files().temporary_path(this->path("f"));
+    HOLDFAST_TRY(this->files().open(theirs, OpenMode::kCreateNew));
+    return {};
+  };
+  ASSERT_TRUE(
+      write_file_atomically(this->files(), this->path("f"), as_bytes("mine"), another_begins));
+  EXPECT_EQ(this->content("f"), "mine");
+  EXPECT_TRUE(this->files().exists(theirs).value());
+}
+
+TYPED_TEST_P(FileSystemConformance, OneOfTwoAtomicWritesAtOnceFailed) {
+  int others = 0;
+  const auto another_writes = [&](const std::string&) -> Status {
+    if (++others > 2) return {};
+    return write_file_atomically(this->files(), this->path("f"), as_bytes("another's"));
+  };
+  ASSERT_TRUE(
+      write_file_atomically(this->files(), this->path("f"), as_bytes("mine"), another_writes));
+  EXPECT_EQ(others, 3);
+  EXPECT_EQ(this->content("f"), "mine");
+  EXPECT_EQ(this->names(this->path(".")), std::vector<std::string>{"f"});
+}
+
+TYPED_TEST_P(FileSystemConformance, AtomicWriteGivesUpWhereItsTemporaryIsAlwaysTaken) {
+  this->create("f", "old");
+  int calls = 0;
+  const auto take = [&](const std::string& temporary) {
+    ++calls;
+    return this->files().remove(temporary);
+  };
+  EXPECT_EQ(code_of(write_file_atomically(this->files(), this->path("f"), as_bytes("new"), take)),
+            Code::kNotFound);
+  EXPECT_EQ(calls, 9);
+  EXPECT_EQ(this->content("f"), "old");
 }
 
 TYPED_TEST_P(FileSystemConformance, MakeDirectoriesMakesEachMissingOne) {
   ASSERT_TRUE(make_directories(this->files(), this->path("a/b/c")));
   ASSERT_TRUE(make_directories(this->files(), this->path("a/b/c")));
   EXPECT_EQ(this->names(this->path("a/b")), std::vector<std::string>{"c/"});
+  EXPECT_TRUE(make_directories(this->files(), "/"));
+  EXPECT_TRUE(make_directories(this->files(), ""));
+  this->create("f");
+  EXPECT_FALSE(make_directories(this->files(), this->path("f/g")));
+  EXPECT_FALSE(make_directories(this->files(), this->path("f/g/h")));
+}
+
+TYPED_TEST_P(FileSystemConformance, ParentOfAPathIsWhatItsNameLiesIn) {
+  EXPECT_EQ(parent_path("/a/b"), "/a");
+  EXPECT_EQ(parent_path("/a"), "/");
+  EXPECT_EQ(parent_path("a"), ".");
 }
 
 REGISTER_TYPED_TEST_SUITE_P(
@@ -316,7 +422,11 @@ REGISTER_TYPED_TEST_SUITE_P(
     MakeDirectoryNeedsAFreeNameAndAParent, ListIsSortedAndTellsFoldersFromFiles,
     ListOfNoFolderIsNotFound, ExistsSeesFilesAndFoldersAndNothingElse, SyncDirectoryNeedsAFolder,
     ALockExcludesAnotherUntilItIsReleased, LockKeepsTheContentOfItsFile,
-    FreeBytesIsAskedOfAFolderThatExists, PathsThatCannotBeAreRefused, ErrorsNameThePath,
-    AtomicWriteReplacesAndLeavesNoTemporary, MakeDirectoriesMakesEachMissingOne);
+    FreeBytesIsAskedOfAFolderThatExists, PathsThatCannotBeAreRefused,
+    AFileLargerThanItMayBeIsNotRead, ErrorsNameThePath, AtomicWriteReplacesAndLeavesNoTemporary,
+    AtomicWriteThatFailsLeavesNoTemporary, AtomicWriteRemovesNothingButTemporariesOfItsFile,
+    TemporaryPathsAreNeverGivenTwice, AnAtomicWriteMovedWhatAnotherHadJustBegunToWrite,
+    OneOfTwoAtomicWritesAtOnceFailed, AtomicWriteGivesUpWhereItsTemporaryIsAlwaysTaken,
+    MakeDirectoriesMakesEachMissingOne, ParentOfAPathIsWhatItsNameLiesIn);
 
 }  // namespace holdfast

@@ -53,11 +53,29 @@ if os.geteuid() == 0:
     os.chown("nobody", 65534, 65534)
     # The build may lie where only its owner can go.
     program = shutil.copy(BIN / "holdfast", here / "holdfast")
-    result = subprocess.run(
-        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env",
-         f"HOLDFAST_CACHE_DIR={here}/nobody/cache", "sh", "-c",
-         f"'{program}' init -r nobody/repo --kdf-cost low && "
-         f"'{program}' backup -r nobody/repo '{source}'"],
-        check=False, capture_output=True, text=True, timeout=60)
+
+    def as_nobody(script):
+        return subprocess.run(
+            ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env",
+             f"HOLDFAST_CACHE_DIR={here}/nobody/cache", "sh", "-c", script],
+            check=False, capture_output=True, text=True, timeout=60)
+
+    result = as_nobody(f"'{program}' init -r nobody/repo --kdf-cost low && "
+                       f"'{program}' backup -r nobody/repo '{source}'")
     expect(result.returncode == 3, f"unreadable file: {result.returncode}\n{result.stderr}")
     expect("secret" in result.stderr, f"the unreadable file is not named: {result.stderr}")
+
+    # A credential, a passphrase and a profile that are not for him are named, with the reason.
+    agent = shutil.copy(BIN / "holdfast-agent", here / "holdfast-agent")
+    for name in ("of-root.credential", "passphrase", "of-root.toml"):
+        (here / name).write_text("not for everybody")
+        (here / name).chmod(0o600)
+    for command in (f"'{program}' snapshots -r '{here}/of-root.credential'",
+                    f"'{program}' backup -r '{here}/of-root.credential' '{source}'",
+                    f"'{program}' snapshots -r nobody/repo --passphrase-file '{here}/passphrase'",
+                    f"'{agent}' run '{here}/of-root.toml'"):
+        result = as_nobody(command)
+        expect(result.returncode in (1, 12), f"{command}: {result.returncode}\n{result.stderr}")
+        named = [name for name in ("of-root.credential", "passphrase", "of-root.toml")
+                 if name in command and name in result.stderr]
+        expect(named and "Permission denied" in result.stderr, f"{command}: {result.stderr}")

@@ -36,6 +36,15 @@ expect(seconds >= 1.5, f"2 MiB at 512 KiB/s in {seconds:.1f} s")
 
 (source / "more").write_bytes(os.urandom(8 * MIB))
 done, seconds = took("backup", "-r", "owner", source, "--limit-upload", "0")
-expect(done["copies"] == 3 and seconds < 15, f"no limit: {seconds:.1f} s, {done}")
+# It would be 48 s with the limit from before.
+expect(done["copies"] == 3 and seconds < 40, f"no limit: {seconds:.1f} s, {done}")
 run("backup", "-r", "owner", source, "--limit-upload", "fast", code=2)
 run("backup", "-r", "owner", source, "--limit-upload", "-1", code=2)
+
+# Where there is nothing to limit, the option is not there.
+run("restore", "-r", "owner", "latest", "--target", "x", "--limit-upload", "5", code=2)
+pathlib.Path("home.toml").write_text(f'repository = "{pathlib.Path.cwd()}/owner"\n'
+                                     f'paths = ["{source}"]\n')
+for option in ("--limit-upload", "--limit-download", "--tag", "--host"):
+    run("verify", "home.toml", option, "5", program="holdfast-agent", code=2)
+run("verify", "home.toml", program="holdfast-agent")

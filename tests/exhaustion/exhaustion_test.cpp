@@ -53,6 +53,10 @@ class SparedFiles final : public FileSystem {
     const SparedAllocations spared;
     return files_.free_bytes(path);
   }
+  std::string temporary_path(const std::string& path) override {
+    const SparedAllocations spared;
+    return files_.temporary_path(path);
+  }
   Result<std::unique_ptr<FileLock>> lock(const std::string& path) override {
     const SparedAllocations spared;
     return files_.lock(path);

@@ -24,6 +24,8 @@ constexpr auto kBugs = std::to_array<PlantedBug>({
     {"follow a link in a restore", "TargetFoldersEscape.*"},
     {"say nothing of a file that cannot be restored"},
     {"write every piece to the beginning of its file"},
+    {"commit in a repair without copying"},
+    {"send lists in a repair before what is below them"},
     {"say nothing of a rollback"},
     {"hand out an object without looking at its id", "FrameOpening.*"},
     {"use a nonce again"},

@@ -136,6 +136,38 @@ VerifyRun::VerifyRun(RunPorts ports, std::unique_ptr<Dialer> dialer, const forma
   });
 }
 
+RepairRun::RepairRun(RunPorts ports, std::unique_ptr<Dialer> dialer, const format::Charter& charter,
+                     const agent::WriterKeys& writer,
+                     std::shared_ptr<const agent::ReaderKeys> reader,
+                     const agent::LinkPolicy& policy)
+    : Run(ports, std::move(dialer)),
+      writer_(writer),
+      reader_(std::move(reader)),
+      listing_((connect(charter.nodes, reader_->repository, policy), links()), charter,
+               &reader_->private_key, ports_.loop, ports_.executor) {
+  listing_.start([this](agent::SnapshotList list) {
+    list_ = std::move(list);
+    repair_next();
+  });
+}
+
+void RepairRun::repair_next() {
+  for (; next_ < links_.size(); ++next_) {
+    auto missed = agent::missed_by(list_, next_);
+    if (missed.empty() || links_[next_]->state() != agent::NodeLink::State::kReady) continue;
+    std::vector<agent::NodeLink*> others = links();
+    others.erase(others.begin() + static_cast<std::ptrdiff_t>(next_));
+    repair_ = std::make_unique<agent::NodeRepair>(
+        agent::RepairPorts{ports_.loop, ports_.clock, ports_.executor, ports_.random}, writer_,
+        reader_, *links_[next_], std::move(others));
+    return repair_->start(std::move(missed), [this](agent::RepairReport report) {
+      reports_.emplace(next_++, std::move(report));
+      repair_next();
+    });
+  }
+  done_ = true;
+}
+
 CallRun::CallRun(RunPorts ports, std::unique_ptr<Dialer> dialer,
                  const std::vector<format::CharterNode>& nodes, const RepositoryId& repository,
                  const Request& request, const agent::LinkPolicy& policy)

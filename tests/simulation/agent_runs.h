@@ -11,6 +11,7 @@
 
 #include "agent/backup_session.h"
 #include "agent/catalog_fetch.h"
+#include "agent/node_repair.h"
 #include "agent/restore_session.h"
 #include "agent/verify_session.h"
 #include "tests/simulation/memory_tree.h"
@@ -113,6 +114,28 @@ class VerifyRun final : public Run {
   agent::SnapshotListing listing_;
   agent::VerifySession session_;
   agent::VerifyResult result_;
+};
+
+// Every node that answers brought whole from the others, one after the other.
+class RepairRun final : public Run {
+ public:
+  RepairRun(RunPorts ports, std::unique_ptr<Dialer> dialer, const format::Charter& charter,
+            const agent::WriterKeys& writer, std::shared_ptr<const agent::ReaderKeys> reader,
+            const agent::LinkPolicy& policy = {});
+  // By node; of those that lacked something and could be reached.
+  const std::map<std::size_t, agent::RepairReport>& reports() const { return reports_; }
+  const agent::SnapshotList& list() const { return list_; }
+
+ private:
+  void repair_next();
+
+  const agent::WriterKeys& writer_;
+  std::shared_ptr<const agent::ReaderKeys> reader_;
+  agent::SnapshotListing listing_;
+  agent::SnapshotList list_;
+  std::size_t next_ = 0;
+  std::unique_ptr<agent::NodeRepair> repair_;
+  std::map<std::size_t, agent::RepairReport> reports_;
 };
 
 // The same request to some nodes, each once.

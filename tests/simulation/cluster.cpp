@@ -117,6 +117,11 @@ std::unique_ptr<CharterRun> Cluster::begin_charters() {
                                       policy);
 }
 
+std::unique_ptr<RepairRun> Cluster::begin_repair(ClusterAgent& agent) {
+  return std::make_unique<RepairRun>(ports(agent), dialer(agent), charter(), *agent.writer,
+                                     agent.reader, policy);
+}
+
 bool Cluster::finish(const Run& run, const std::function<void()>& during) {
   return loop.run_until([&] {
     if (during) during();

@@ -52,6 +52,7 @@ class Cluster {
   std::unique_ptr<RestoreRun> begin_restore(ClusterAgent& agent, format::SignedManifest snapshot,
                                             const std::vector<std::size_t>& from);
   std::unique_ptr<CharterRun> begin_charters();
+  std::unique_ptr<RepairRun> begin_repair(ClusterAgent& agent);
   // Steps until the run is done, calling `during` between steps; false if it is not within an hour.
   bool finish(const Run& run, const std::function<void()>& during = {});
 

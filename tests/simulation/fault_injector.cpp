@@ -42,6 +42,11 @@ FaultInjector::FaultInjector(Scene scene, const SwarmPlan& plan,
   scene_.cluster.network.set_faults(plan.network);
 }
 
+void FaultInjector::count(Fault fault) {
+  for (Stream& stream : streams_)
+    if (stream.fault == fault) ++stream.count;
+}
+
 std::map<Fault, std::uint64_t> FaultInjector::counts() const {
   std::map<Fault, std::uint64_t> counts;
   for (const Stream& stream : streams_) counts[stream.fault] = stream.count;
@@ -77,7 +82,8 @@ bool FaultInjector::inject(Stream& stream) {
     case Fault::kLoss:
     case Fault::kRepetition:
     case Fault::kDelay:
-      stream.next = ~std::uint64_t{0};  // they are the network's own
+    case Fault::kLyingAgent:
+      stream.next = ~std::uint64_t{0};  // the network's own, and the workload's
       return false;
     case Fault::kSlowLink:
     case Fault::kPartition:
@@ -105,8 +111,6 @@ bool FaultInjector::inject(Stream& stream) {
     case Fault::kCatalogLost:
     case Fault::kCatalogStale:
       return inject_agent(stream);
-    case Fault::kLyingAgent:
-      return false;  // an operation of the workload
   }
   return false;
 }

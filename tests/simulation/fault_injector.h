@@ -39,6 +39,8 @@ class FaultInjector {
   // Brings a node back after a while; for who takes one down on purpose.
   void restart_later(std::size_t node, Duration most = std::chrono::hours(60));
   void start(std::size_t node);
+  // Of a fault that is an operation of the workload: it struck.
+  void count(Fault fault);
   std::map<Fault, std::uint64_t> counts() const;
 
  private:

@@ -2,6 +2,8 @@
 // where the machine may stop behind it.
 #include "tests/simulation/sim_file_system.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
 
@@ -195,6 +197,7 @@ Status SimFileSystem::begin_call(Change change, const std::string& what) {
   if (failing_call_ != 0 &&
       (calls_ == failing_call_ || (fails_for_good_ && calls_ > failing_call_))) {
     ++faults_;
+    if (failed_call_.empty()) failed_call_ = what;
     return error(failing_code_, what, "injected fault");
   }
   if (change == Change::kNone) return {};
@@ -348,6 +351,10 @@ Result<std::uint64_t> SimFileSystem::free_bytes(const std::string& path) {
   return *capacity_ > used_ ? *capacity_ - used_ : 0;
 }
 
+std::string SimFileSystem::temporary_path(const std::string& path) {
+  return fmt::format("{}.{:016x}.new", path, ++temporaries_);
+}
+
 Result<std::unique_ptr<FileLock>> SimFileSystem::lock(const std::string& path) {
   HOLDFAST_TRY(begin_call(Change::kMutating, "lock " + path));
   const auto stop = stop_now();
@@ -418,6 +425,7 @@ SimFileSystem::Moment SimFileSystem::moment() const {
   SimNode::Copies copies;
   Moment moment;
   const auto root = root_->copy(copies);
+  moment.temporaries_ = temporaries_;
   moment.root_ = {root.get(), [root](const SimNode*) { root->dismantle(); }};
   return moment;
 }
@@ -425,6 +433,7 @@ SimFileSystem::Moment SimFileSystem::moment() const {
 void SimFileSystem::return_to(const Moment& moment) {
   SimNode::Copies copies;
   replace_root(moment.root_->copy(copies));
+  temporaries_ = moment.temporaries_;
   begin_anew();
 }
 
@@ -436,6 +445,7 @@ std::uint64_t SimFileSystem::fingerprint() const {
 
 void SimFileSystem::fail_call(std::uint64_t nth, Code code, bool for_good) {
   failing_call_ = calls_ + nth;
+  failed_call_.clear();
   failing_code_ = code;
   fails_for_good_ = for_good;
 }

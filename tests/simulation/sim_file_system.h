@@ -50,6 +50,7 @@ class SimFileSystem final : public FileSystem {
   Result<std::vector<DirectoryEntry>> list(const std::string& path) override;
   Result<bool> exists(const std::string& path) override;
   Result<std::uint64_t> free_bytes(const std::string& path) override;
+  std::string temporary_path(const std::string& path) override;
   Result<std::unique_ptr<FileLock>> lock(const std::string& path) override;
 
   // The machine stops and starts again. `random` decides for kSome and is not used otherwise.
@@ -66,6 +67,7 @@ class SimFileSystem final : public FileSystem {
    private:
     friend class SimFileSystem;
     std::shared_ptr<const SimNode> root_;
+    std::uint64_t temporaries_ = 0;
   };
   Moment moment() const;
   void return_to(const Moment& moment);
@@ -78,6 +80,8 @@ class SimFileSystem final : public FileSystem {
 
   // The `nth` call from now (1 is the next) fails with `code`, and if `for_good` all behind it.
   void fail_call(std::uint64_t nth, Code code, bool for_good);
+  // What was to be done by the first call that was made to fail since: "open /a"; "" if none was.
+  const std::string& failed_call() const { return failed_call_; }
   // The same for the `nth` sync_data() alone, which also forgets what it should have written.
   void fail_sync(std::uint64_t nth);
   // The machine stops at the `nth` mutating call: from then on every call fails with kInterrupted
@@ -140,9 +144,11 @@ class SimFileSystem final : public FileSystem {
   std::vector<std::weak_ptr<SimNode>>
       folders_;  // made in this tree: some are in no folder any more
   std::set<const SimNode*> locks_;
-  std::uint64_t generation_ = 0;  // counts crashes
+  std::uint64_t generation_ = 0;   // counts crashes
+  std::uint64_t temporaries_ = 0;  // paths that were given
   std::uint64_t calls_ = 0, mutating_calls_ = 0, syncs_ = 0;
   std::uint64_t failing_call_ = 0, failing_sync_ = 0;  // 0: none
+  std::string failed_call_;
   Code failing_code_ = Code::kIo;
   bool fails_for_good_ = false;
   std::uint64_t stopping_call_ = 0;

@@ -174,6 +174,8 @@ class SwarmRun {
     verdict_.require(cluster_.loop.now() - began < kMostToConverge,
                      "all-nodes-become-whole-in-time", [] { return "it took too long"; });
     perform(begin_verification(scene_, true));
+    if (!failed()) perform(begin_repair(scene_));
+    if (!failed()) require_all_whole();
     for (std::size_t i = 0; i < plan_.nodes && !failed(); ++i)
       auditor_.audit_fully(i, kRestoresAtTheEnd);
     auditor_.after_event();
@@ -181,6 +183,16 @@ class SwarmRun {
       verdict_.require(!snapshot->good.empty(), "acknowledged-is-never-lost", [&] {
         return snapshot->manifest.id.short_hex() + " was acknowledged, and no node has it";
       });
+  }
+
+  // What some node has whole a repair brings to all.
+  void require_all_whole() {
+    for (const KnownSnapshot* snapshot : model_.acknowledged())
+      for (std::size_t i = 0; i < plan_.nodes && !snapshot->good.empty(); ++i)
+        verdict_.require(auditor_.lists(i, snapshot->manifest.id), "a-repair-makes-all-whole", [&] {
+          return fmt::format("{} has not {} after a repair", cluster_.nodes[i]->name(),
+                             snapshot->manifest.id.short_hex());
+        });
   }
 
   SwarmOutcome outcome() const {

@@ -47,16 +47,23 @@ TEST(Swarm, WithoutFaultsEveryBackupSucceeds) {
 }
 
 TEST(Swarm, EveryKindOfFaultStrikes) {
-  // All at once and often, so that what little the atlas lets through comes too.
-  SwarmPlan plan = draw_plan(7);
-  plan.nodes = 5;
-  plan.write_quorum = 3;
-  plan.network = {20, 20, 100};
-  for (std::size_t i = 0; i < kFaultCount; ++i) plan.faults[static_cast<Fault>(i)] = 600;
-  const SwarmOutcome outcome = run_swarm(plan);
-  ASSERT_FALSE(outcome.violation) << outcome.violation->invariant << outcome.violation->detail;
-  for (const auto& [fault, count] : outcome.faults)
-    EXPECT_TRUE(count > 0 || fault == name_of(Fault::kLyingAgent)) << fault;
+  // All at once and often, so that what little the atlas lets through comes too, in some seeds.
+  std::map<std::string, std::uint64_t> all;
+  const auto some_never_struck = [&] {
+    return all.empty() ||
+           std::any_of(all.begin(), all.end(), [](const auto& one) { return one.second == 0; });
+  };
+  for (std::uint64_t at = 7; at < 27 && some_never_struck(); ++at) {
+    SwarmPlan plan = draw_plan(at);
+    plan.nodes = 5;
+    plan.write_quorum = 3;
+    plan.network = {20, 20, 100};
+    for (std::size_t i = 0; i < kFaultCount; ++i) plan.faults[static_cast<Fault>(i)] = 600;
+    const SwarmOutcome outcome = run_swarm(plan);
+    ASSERT_FALSE(outcome.violation) << outcome.violation->invariant << outcome.violation->detail;
+    for (const auto& [fault, count] : outcome.faults) all[fault] += count;
+  }
+  for (const auto& [fault, count] : all) EXPECT_GT(count, 0U) << fault;
 }
 
 TEST(SwarmPlan, EachFaultIsOnInSomeSeedsAndOffInOthers) {

@@ -83,7 +83,7 @@ void WireChecker::on_request(const std::string& node, const Peer& from, const Me
   if (honest && request->what_case() == Request::kPutFrame)
     watch_frame(*agent, message.body, pending);
   if (honest && request->what_case() == Request::kCommit)
-    watch_commit(*agent, request->commit().manifest(), pending);
+    watch_commit(*agent, node, request->commit(), pending);
   pending_[{from.connection, request->id()}] = std::move(pending);
 }
 
@@ -93,12 +93,16 @@ void WireChecker::watch_frame(const ClusterAgent& agent, const SharedBytes& body
   verdict_.require(frame.has_value(), "frames-parse",
                    [&] { return agent.name + " sends what is no frame"; });
   if (!frame) return;
-  const auto [nonce, is_new] =
-      nonces_.try_emplace({frame->header.envelope, frame->header.number}, format::frame_id(*frame));
-  verdict_.require(
-      is_new || nonce->second == format::frame_id(*frame), "nonces-are-used-once", [&] {
-        return fmt::format("{} seals two frames with number {}", agent.name, frame->header.number);
-      });
+  // A repair passes on what others sealed.
+  if (!distrusts(frame->header.agent)) {
+    const auto [nonce, is_new] = nonces_.try_emplace({frame->header.envelope, frame->header.number},
+                                                     format::frame_id(*frame));
+    verdict_.require(is_new || nonce->second == format::frame_id(*frame), "nonces-are-used-once",
+                     [&] {
+                       return fmt::format("{} sends another frame with number {}", agent.name,
+                                          frame->header.number);
+                     });
+  }
   for (const format::FrameObject& object : frame->header.objects) {
     if (object.kind != format::ObjectKind::kList) continue;
     model_.learn(object.id, object.refs);
@@ -106,14 +110,16 @@ void WireChecker::watch_frame(const ClusterAgent& agent, const SharedBytes& body
   }
 }
 
-void WireChecker::watch_commit(const ClusterAgent& agent, const std::string& bytes,
-                               Pending& pending) {
-  auto manifest = format::parse_manifest(as_bytes(bytes));
+void WireChecker::watch_commit(const ClusterAgent& agent, const std::string& node,
+                               const wire::CommitRequest& request, Pending& pending) {
+  auto manifest = format::parse_manifest(as_bytes(request.manifest()));
   verdict_.require(manifest.has_value(), "manifests-parse",
                    [&] { return agent.name + " commits what is no manifest"; });
   if (!manifest) return;
   pending.manifest = manifest->id;
-  if (model_.knows(manifest->id)) return;  // sent again, or to a node that missed it
+  if (request.copied()) copied_.insert({index_of(node), manifest->id});
+  // Sent again, to a node that missed it, or passed on by a repair that trusts the liar.
+  if (model_.knows(manifest->id) || distrusts(manifest->manifest.agent)) return;
   const auto running = running_.find(agent.entry.id);
   const std::size_t prepared = prepared_[manifest->manifest.root].size();
   verdict_.require(running != running_.end() && prepared >= model_.write_quorum(),

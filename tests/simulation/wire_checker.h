@@ -35,6 +35,10 @@ class WireChecker final : public NetworkWatcher {
   bool distrusts_any() const { return !liars_.empty(); }
   // An honest node answers the request with this id with an error, whoever sends it.
   void expect_refusal(std::uint64_t id) { forged_.insert(id); }
+  // Whether a repair has asked this node to take it whatever its number.
+  bool was_copied(std::size_t node, const ManifestId& id) const {
+    return copied_.contains({node, id});
+  }
   // A node's process ended: nothing is unanswered any more.
   void process_ended(std::size_t node);
   // Notes every message from now on; null: none.
@@ -59,7 +63,8 @@ class WireChecker final : public NetworkWatcher {
   const ClusterAgent* agent_of(const Peer& peer) const;
   std::size_t index_of(const std::string& node) const;
   void watch_frame(const ClusterAgent& agent, const SharedBytes& body, Pending& pending);
-  void watch_commit(const ClusterAgent& agent, const std::string& bytes, Pending& pending);
+  void watch_commit(const ClusterAgent& agent, const std::string& node,
+                    const wire::CommitRequest& request, Pending& pending);
   void note(const std::string& node, const Peer& peer, std::uint64_t id, std::string_view what);
   void check_reply_role(const Peer& to, const wire::ReplyProto& reply, const Message& message);
 
@@ -69,6 +74,7 @@ class WireChecker final : public NetworkWatcher {
   std::map<AgentId, std::shared_ptr<const Files>> running_;
   std::set<AgentId> liars_;
   std::set<std::uint64_t> forged_;
+  std::set<std::pair<std::size_t, ManifestId>> copied_;
   Journal* journal_ = nullptr;
   std::size_t largest_frame_ = 0;
   std::map<std::pair<std::uint64_t, std::uint64_t>, Pending> pending_;  // by connection and id

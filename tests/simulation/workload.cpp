@@ -255,6 +255,38 @@ std::unique_ptr<Operation> draw_verification(Scene& scene, FaultInjector&, Rando
   return std::make_unique<VerifyOperation>(scene, *agent, random.below(3) != 0);
 }
 
+// ---- repairs
+
+class RepairOperation final : public Operation {
+ public:
+  RepairOperation(Scene& scene, ClusterAgent& agent)
+      : Operation(&agent), scene_(scene), run_(scene.cluster.begin_repair(agent)) {}
+  bool done() const override { return run_->done(); }
+  std::size_t excess_bytes(std::size_t largest_frame) const override {
+    return run_->excess_bytes(largest_frame);
+  }
+  void conclude() override {
+    for (const auto& [i, report] : run_->reports()) {
+      for (const auto& failure : report.failed)
+        scene_.journal.note("{} gets no {}: {}", scene_.cluster.nodes[i]->name(),
+                            failure.snapshot.short_hex(), failure.reason.message());
+      scene_.journal.note("repair of {} by {}: {} snapshots, {} failed{}",
+                          scene_.cluster.nodes[i]->name(), agent()->name, report.completed.size(),
+                          report.failed.size(),
+                          report.ended ? ", ended: " + report.ended->message() : std::string());
+    }
+  }
+
+ private:
+  Scene& scene_;
+  std::unique_ptr<RepairRun> run_;
+};
+
+std::unique_ptr<Operation> draw_repair(Scene& scene, FaultInjector&, Random& random) {
+  ClusterAgent* agent = draw_agent(scene, format::kRead, random);
+  return agent == nullptr ? nullptr : std::make_unique<RepairOperation>(scene, *agent);
+}
+
 // ---- status
 
 class StatusOperation final : public Operation {
@@ -372,10 +404,12 @@ class AttackOperation final : public Operation {
   bool done_ = false;
 };
 
-std::unique_ptr<Operation> draw_attack(Scene& scene, FaultInjector&, Random& random) {
-  for (const auto& agent : scene.cluster.agents)
-    if (scene.wire.distrusts(agent->entry.id) && !agent->busy)
-      return std::make_unique<AttackOperation>(scene, *agent, random);
+std::unique_ptr<Operation> draw_attack(Scene& scene, FaultInjector& faults, Random& random) {
+  for (const auto& agent : scene.cluster.agents) {
+    if (!scene.wire.distrusts(agent->entry.id) || agent->busy) continue;
+    faults.count(Fault::kLyingAgent);
+    return std::make_unique<AttackOperation>(scene, *agent, random);
+  }
   return nullptr;
 }
 
@@ -387,7 +421,7 @@ const std::vector<OperationKind>& operation_kinds() {
       {"list", 2, draw_listing},           {"verify", 2, draw_verification},
       {"status", 1, draw_status},          {"bring charters", 2, draw_charters},
       {"add an agent", 1, draw_new_agent}, {"reindex", 1, draw_reindex},
-      {"attack", 3, draw_attack},
+      {"attack", 3, draw_attack},          {"repair", 2, draw_repair},
   };
   return kinds;
 }
@@ -402,6 +436,10 @@ std::unique_ptr<Operation> begin_charters(Scene& scene) {
 
 std::unique_ptr<Operation> begin_verification(Scene& scene, bool read_data) {
   return std::make_unique<VerifyOperation>(scene, *scene.cluster.agents.front(), read_data);
+}
+
+std::unique_ptr<Operation> begin_repair(Scene& scene) {
+  return std::make_unique<RepairOperation>(scene, *scene.cluster.agents.front());
 }
 
 void change_source(ClusterAgent& agent, std::size_t files, Random& random) {

@@ -53,6 +53,7 @@ std::unique_ptr<Operation> begin_backup(Scene& scene, ClusterAgent& agent,
                                         std::size_t* committed = nullptr);
 std::unique_ptr<Operation> begin_charters(Scene& scene);
 std::unique_ptr<Operation> begin_verification(Scene& scene, bool read_data);
+std::unique_ptr<Operation> begin_repair(Scene& scene);
 void change_source(ClusterAgent& agent, std::size_t files, Random& random);
 
 }  // namespace holdfast::testing

@@ -48,7 +48,7 @@ def dependencies(packages):
 
 def make_base(folder, packages):
     """A root with systemd and all that `packages` need; made once for each list of them."""
-    include = ["systemd", "systemd-sysv", "dbus", "iproute2"]
+    include = ["systemd", "systemd-sysv", "dbus", "iproute2", "procps", "curl"]
     wanted = dependencies(packages)
     name = hashlib.sha256(" ".join(include + wanted).encode()).hexdigest()[:12]
     base = folder / f"base-{name}"
@@ -62,12 +62,13 @@ def make_base(folder, packages):
         # Fetched as this computer fetches; debootstrap itself does not know virtual packages.
         (part / "etc/apt/apt.conf.d/00host").write_text(run("apt-config", "dump", "Acquire"))
         run("chroot", part, "apt-get", "-q", "update")
-        run("chroot", part, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "install",
-            "--yes", "--no-install-recommends", *wanted)
-        run("chroot", part, "apt-get", "clean")
     except subprocess.CalledProcessError as error:
         tail = (error.stdout + error.stderr)[-1000:]
         raise Skip(f"no root can be made from Debian's packages: {tail}") from error
+    # From here on it would be our packages that ask for what Debian does not have.
+    run("chroot", part, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "install",
+        "--yes", "--no-install-recommends", *wanted)
+    run("chroot", part, "apt-get", "clean")
     part.rename(base)
     return base
 
@@ -80,11 +81,14 @@ def enter_own_network():
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(clone_newns | clone_newnet) != 0:
         raise Skip(f"no namespaces here: {os.strerror(ctypes.get_errno())}")
-    run("mount", "--make-rprivate", "/")
-    run("ip", "link", "set", "lo", "up")
-    run("ip", "link", "add", BRIDGE, "type", "bridge")
-    run("ip", "address", "add", f"{PREFIX}1/24", "dev", BRIDGE)
-    run("ip", "link", "set", BRIDGE, "up")
+    try:
+        run("mount", "--make-rprivate", "/")
+        run("ip", "link", "set", "lo", "up")
+        run("ip", "link", "add", BRIDGE, "type", "bridge")
+        run("ip", "address", "add", f"{PREFIX}1/24", "dev", BRIDGE)
+        run("ip", "link", "set", BRIDGE, "up")
+    except subprocess.CalledProcessError as error:
+        raise Skip(f"no mounts or networks can be made here: {error.stderr}") from error
 
 
 class Machine:

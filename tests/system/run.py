@@ -13,6 +13,7 @@ import argparse
 import json
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,6 @@ import time
 import machines
 import pages
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 NUMBERS = {"north": 11, "south": 12, "east": 13, "desk": 21, "web": 31, "fresh": 41}
 NODES = ("north", "south", "east")
 BACKUP = "holdfast-agent@web.service"
@@ -42,6 +42,7 @@ class Story:
         self.packages, self.base, self.folder = packages, base, folder
         self.started = time.monotonic()
         self.machines = {}
+        self.ran = set()  # the blocks of pages, by page and line
         for name in NUMBERS:
             self.make(name)
 
@@ -63,13 +64,14 @@ class Story:
     def page(self, name, only=None):
         """Runs the commands of a page, or those of one machine."""
         self.say(f"the commands of {name}")
-        found = pages.blocks(ROOT / "docs" / "operating" / name)
+        found = [block for block in pages.blocks(pages.OPERATING / name) if block.machine]
         if not found:
             raise machines.Failed(f"{name} has no commands")
         for block in found:
             for machine in NODES if block.machine == "nodes" else (block.machine,):
                 if only is not None and machine != only:
                     continue
+                self.ran.add((name, block.line))
                 if block.path:
                     self[machine].write(block.path.lstrip("/"), block.text)
                     continue
@@ -79,6 +81,12 @@ class Story:
                         f"{name}, line {block.line}, on {machine}: ended with {done.returncode}\n"
                         f"{block.text}{done.stdout}{done.stderr}"
                         + self[machine].run("journalctl --no-pager | grep -i holdfast | tail -30"))
+
+    def expect_all_pages_to_have_run(self):
+        for page in sorted(pages.OPERATING.glob("*.md")):
+            for block in pages.blocks(page):
+                if block.machine and (page.name, block.line) not in self.ran:
+                    raise machines.Failed(f"{page.name}, line {block.line}: nothing has run it")
 
     def owner(self, command):
         """JSON lines of a command of the repository's owner, whatever its exit code."""
@@ -193,26 +201,70 @@ def upgrades_and_ends(story):
     web.run("rm /srv/upgrade /srv/stopped")
 
 
+def killed_agent_and_node(story):
+    web, south = story["web"], story["south"]
+    story.say("an agent is killed in a hook, and systemd ends the hook with it")
+    profile = (web.root / "etc/holdfast/web.toml").read_text()
+    web.write("etc/holdfast/web.toml", profile + '[hooks]\nbefore = "exec sleep 4711"\n')
+    web.run(f"rm -f /run/holdfast-failure; systemctl start --no-block {BACKUP}")
+    web.wait_for("pgrep --full '^sleep 4711'")
+    web.run(f"systemctl kill --kill-who=main --signal=KILL {BACKUP}")
+    story.expect(story.end_of_run(), "failed", int(signal.SIGKILL))
+    web.wait_for("! pgrep --full '^sleep 4711'")
+    web.write("etc/holdfast/web.toml", profile)
+    web.run(f"systemctl start {BACKUP}")
+    story.expect(story.state(), "inactive", 0)
+
+    story.say("a node is killed twice: it is back both times, and on-failure is told once")
+    for _ in range(2):
+        main = south.run("systemctl show -P MainPID holdfast-node").strip()
+        south.run("systemctl kill --kill-who=main --signal=KILL holdfast-node")
+        south.wait_for(f"[ $(systemctl show -P MainPID holdfast-node) != {main} ] && "
+                       "[ $(systemctl is-active holdfast-node) = active ]")
+    told = south.run("cat /run/holdfast-failure")
+    if told.splitlines() != ["holdfast-node.service failed on south, see: "
+                             "journalctl -u holdfast-node.service"]:
+        raise machines.Failed(f"on-failure was told {told!r}")
+
+
+def new_machine(story, name):
+    """In the place of the one of that name: node package, nothing else, not booted."""
+    story[name].throw_away()
+    machine = story.make(name)
+    machine.install(next(path for path in story.packages if path.name.startswith("holdfast-node_")))
+    return machine
+
+
+def expect_backup_on_all(story):
+    story["web"].run(f"systemctl start {BACKUP}")
+    story.expect(story.state(), "inactive", 0)
+    if story.snapshots()[-1]["copies"] != 3:
+        raise machines.Failed(f"the newest snapshot is not on all: {story.snapshots()[-1]}")
+    story["desk"].run("systemctl start holdfast-verify@desk.service")
+
+
 def moved_node(story):
     story.say("south's machine is replaced, with its disk")
     south = story["south"]
     south.run("systemctl stop holdfast-node")
     disk = story.folder / "disk"
     machines.run("cp", "-a", south.root / "var/lib/holdfast", disk)
-    south.throw_away()
-    south = story.make("south")
-    package = next(path for path in story.packages if path.name.startswith("holdfast-node_"))
-    south.install(package)
+    south = new_machine(story, "south")
     # The user may have another number here.
     machines.run("cp", "-aT", disk, south.root / "var/lib/holdfast")
     south.boot()
     south.run("chown -R holdfast: /var/lib/holdfast && systemctl enable --now holdfast-node")
+    expect_backup_on_all(story)
+
+
+def replaced_node(story):
+    story.say("south's machine is replaced, and its disk is gone")
+    new_machine(story, "south").boot()
     story.page("replacing-a-node.md")
-    story["web"].run(f"systemctl start {BACKUP}")
-    story.expect(story.state(), "inactive", 0)
-    if story.snapshots()[-1]["copies"] != 3:
-        raise machines.Failed(f"the new south has not the newest snapshot: {story.snapshots()[-1]}")
-    story["desk"].run("systemctl start holdfast-verify@desk.service")
+    behind = [one for one in story.snapshots() if one["copies"] != 3]
+    if behind:
+        raise machines.Failed(f"after the repair the new south lacks {behind}")
+    expect_backup_on_all(story)
 
 
 def bare_machine(story):
@@ -248,11 +300,16 @@ def tell(story):
     found = story.snapshots()
     if len(found) != 1 or found[0]["copies"] != 3:
         raise machines.Failed(f"the first backup made {found}")
+    story.page("profiles.md")
+    story.page("monitoring.md")
     timers_and_nodes(story)
     upgrades_and_ends(story)
+    killed_agent_and_node(story)
     moved_node(story)
+    replaced_node(story)
     story.page("failures.md")
     bare_machine(story)
+    story.expect_all_pages_to_have_run()
     story.say("all of it went as it should")
 
 

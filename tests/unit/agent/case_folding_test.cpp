@@ -13,10 +13,13 @@ TEST(CaseFolding, LowersLatinGreekAndCyrillic) {
   EXPECT_EQ(fold_case("ŁÓDŹ Šiška Ž"), "łódź šiška ž");
   EXPECT_EQ(fold_case("ΑΩ"), "αω");
   EXPECT_EQ(fold_case("Ёлка ЖУК"), "ёлка жук");
+  EXPECT_EQ(fold_case("ĀĲķ ŊŶ ѠҀ"), "āĳķ ŋŷ ѡҁ");
 }
 
 TEST(CaseFolding, LeavesWhatHasNoCaseAndWhatIsNoText) {
   EXPECT_EQ(fold_case("ß×÷ 漢字 123"), "ß×÷ 漢字 123");
+  EXPECT_EQ(fold_case("ͰϜ Ƃ ҂Ҋ ӀՁ"), "ͰϜ Ƃ ҂Ҋ ӀՁ") << "letters that are left as they are";
+  EXPECT_EQ(fold_case("\xCE\xA2"), "\xCE\xA2") << "a gap among the Greek ones";
   EXPECT_EQ(fold_case("\xff\xc3"), "\xff\xc3");
   EXPECT_EQ(fold_case("\xc3 A"), "\xc3 a");
   const std::string folded = fold_case("ÄŁΩЁ");

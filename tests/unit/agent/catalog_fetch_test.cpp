@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "agent/catalog_codec.h"
 #include "tests/unit/agent/made_snapshot.h"
 
 namespace holdfast::agent {
@@ -208,6 +209,89 @@ TEST_F(CatalogFetching, AnIndexThatLiesAboutWhatIsBelowIsNotBelieved) {
     EXPECT_EQ(fetched.error().code(), Code::kCorrupt);
   }
   EXPECT_TRUE(fetch_catalog(root_of({leaf}, 1), {"", true}));
+}
+
+// Catalogs that no builder makes, object by object.
+class ForgedCatalog : public CatalogFetching {
+ protected:
+  ForgedCatalog() {
+    make_nodes(1);
+    connect();
+  }
+  ObjectId put(const std::vector<ObjectId>& refs, const Bytes& payload) {
+    format::FrameContent content(format::FrameRole::kMetadata);
+    const ObjectId id = identifier_.identify(format::ObjectKind::kList, refs, payload);
+    content.add(id, refs, payload);
+    nodes_[0]->put_frame(sealer_.seal(content));
+    return id;
+  }
+  ObjectId put_index(const std::vector<CatalogChild>& children, std::uint32_t level = 1) {
+    std::vector<ObjectId> refs;
+    for (const CatalogChild& child : children) refs.push_back(child.id);
+    return put(refs, encode_index({level, children}));
+  }
+  // A leaf of folders.
+  CatalogChild put_leaf(const std::vector<std::string>& paths) {
+    LeafEncoder leaf;
+    for (const std::string& path : paths) {
+      CatalogEntry entry;
+      entry.entry.path = path;
+      entry.entry.mode = 0040755;
+      leaf.add(entry);
+    }
+    return {put({}, leaf.take().second), paths.front(), paths.size(), 0};
+  }
+  // The root of a catalog with one file, whose content is these lists.
+  ObjectId put_file(std::uint64_t size, const std::vector<ObjectId>& lists) {
+    LeafEncoder leaf;
+    CatalogEntry entry;
+    entry.entry.path = "file";
+    entry.entry.mode = 0100644;
+    entry.entry.size = size;
+    entry.content = {lists, {}, true};
+    leaf.add(entry);
+    return put(lists, leaf.take().second);
+  }
+  void expect_refused(const ObjectId& root, const char* reason) {
+    const auto fetched = fetch_catalog(root, {"", true});
+    ASSERT_FALSE(fetched);
+    EXPECT_EQ(fetched.error().code(), Code::kCorrupt);
+    EXPECT_THAT(fetched.error().message(), HasSubstr(reason));
+  }
+
+  format::ObjectIdentifier identifier_{repository_.group_key};
+  format::FrameSealer sealer_ = repository_.sealer();
+};
+
+TEST_F(ForgedCatalog, WhoseChildrenAreOutOfOrderIsRefused) {
+  const CatalogChild a = put_leaf({"a"}), b = put_leaf({"b"});
+  EXPECT_TRUE(fetch_catalog(put_index({a, b}), {"", true}));
+  expect_refused(put_index({b, a}), "an index node's children out of order");
+  expect_refused(put_index({a, a}), "an index node's children out of order");
+}
+
+TEST_F(ForgedCatalog, WhoseLeavesOverlapIsRefused) {
+  const CatalogChild wide = put_leaf({"a", "x"}), within = put_leaf({"m"});
+  expect_refused(put_index({wide, within}), "leaves out of order");
+}
+
+TEST_F(ForgedCatalog, WhoseRootIsNoCatalogIsRefused) {
+  expect_refused(put({}, encode_chunk_list({})), "its root is a list of chunks");
+  const ObjectId chunk = add_random_chunk(10);
+  end_frame();
+  expect_refused(chunk, "a chunk where a list belongs");
+}
+
+TEST_F(ForgedCatalog, WhoseFilesAreMadeOfAnythingButListsOfTheirChunksIsRefused) {
+  const ObjectId chunk = add_random_chunk(10);
+  end_frame();
+  const std::vector<std::uint32_t> lengths = {10};
+  const ObjectId list = put({chunk}, encode_chunk_list(lengths));
+  EXPECT_TRUE(fetch_catalog(put_file(20, {list, list}), {"", true}));
+  expect_refused(put_file(11, {list}), "a file's chunks do not add up to its size");
+  expect_refused(put_file(10, {list, list}), "a file's chunks do not add up to its size");
+  expect_refused(put_file(10, {put_leaf({"a"}).id}), "a file's content is no list of chunks");
+  expect_refused(put_file(10, {chunk}), "a chunk where a list belongs");
 }
 
 }  // namespace

@@ -4,7 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "agent/catalog_builder.h"
+#include "agent/catalog_codec.h"
 #include "common/format/catalog.pb.h"
 
 namespace holdfast::agent {
@@ -85,6 +88,90 @@ TEST(DecodeLeaf, AnEmptyFileWhoseContentIsSaidToBeListsIsJustEmpty) {
   const auto entries = decode_leaf({}, leaf_of(leaf));
   ASSERT_TRUE(entries);
   EXPECT_EQ(entries->at(0).content, Content());
+}
+
+TEST(DecodeLeaf, AnEntryThatCannotBeIsRefusedAndSaysWhy) {
+  const std::vector<ObjectId> refs(3);
+  struct Case {
+    const char* reason;
+    std::function<void(format::EntryProto&)> spoil;
+  };
+  const std::vector<Case> cases = {
+      {"an entry shares more than the path before has", [](auto& e) { e.set_shared(2); }},
+      {"a path longer than any may be",
+       [](auto& e) { e.set_suffix(std::string((1 << 20) + 1, 'x')); }},
+      {"a path that no file can have", [](auto& e) { e.set_suffix("b/../c"); }},
+      {"a path that no file can have", [](auto& e) { e.set_suffix("b//c"); }},
+      {"a path that no file can have", [](auto& e) { e.set_suffix(std::string("b\0c", 3)); }},
+      {"a time out of range", [](auto& e) { e.set_mtime_ns(1'000'000'000); }},
+      {"a time out of range", [](auto& e) { e.set_ctime_ns(1'000'000'000); }},
+      {"unknown condition", [](auto& e) { e.set_condition(3); }},
+      {"an entry's content is outside its refs", [](auto& e) { e.set_first_ref(2); }},
+      {"an entry's content is outside its refs", [](auto& e) { e.set_first_ref(~0U); }},
+      {"an entry has other than one length a chunk", [](auto& e) { e.clear_lengths(); }},
+      {"an entry has other than one length a chunk", [](auto& e) { e.set_content_lists(true); }},
+      {"an entry's chunks do not add up to its size", [](auto& e) { e.set_size(4); }},
+      {"entries out of order", [](auto& e) { e.set_suffix("A"); }},
+      {"entries out of order", [](auto& e) { e.set_suffix("a"); }},
+  };
+  for (const Case& one : cases) {
+    format::CatalogLeafProto leaf;
+    add_entry(leaf, 0, "a");
+    format::EntryProto& entry = add_entry(leaf, 0, "b");
+    entry.set_ref_count(2);
+    entry.add_lengths(2);
+    entry.add_lengths(3);
+    entry.set_size(5);
+    ASSERT_EQ(refusal_of_leaf(refs, leaf_of(leaf)), "none");
+    one.spoil(entry);
+    EXPECT_EQ(refusal_of_leaf(refs, leaf_of(leaf)), std::string("catalog: ") + one.reason);
+  }
+}
+
+TEST(DecodeLeaf, WhatIsNoLeafIsRefused) {
+  EXPECT_EQ(refusal_of_leaf({}, {}), "catalog: malformed, or more entries than a leaf may have");
+  EXPECT_EQ(refusal_of_leaf({}, {4}), "catalog: unknown kind of list object");
+  EXPECT_EQ(refusal_of_leaf({}, {static_cast<Byte>(ListKind::kIndex)}),
+            "catalog: another kind of list object than expected");
+  // A field that ends behind the bytes there are; one of another type than the grammar has.
+  EXPECT_EQ(refusal_of_leaf({}, {static_cast<Byte>(ListKind::kLeaf), 0x0A, 0x05, 0x12}),
+            "catalog: malformed, or more entries than a leaf may have");
+  EXPECT_EQ(refusal_of_leaf({}, {static_cast<Byte>(ListKind::kLeaf), 0x0A, 0x02, 0x12, 0x05}),
+            "catalog: malformed, or more entries than a leaf may have");
+  // The grammar's group ends are no part of it.
+  EXPECT_EQ(refusal_of_leaf({}, {static_cast<Byte>(ListKind::kLeaf), 0x0C}),
+            "catalog: malformed, or more entries than a leaf may have");
+}
+
+TEST(DecodeChunkList, HasOneLengthARef) {
+  const std::vector<ObjectId> refs(2);
+  const std::vector<std::uint32_t> lengths = {1, 2};
+  const Bytes payload = encode_chunk_list(lengths);
+  EXPECT_EQ(decode_chunk_list(refs, payload).value(), lengths);
+  const auto fewer = decode_chunk_list(std::span(refs).first(1), payload);
+  ASSERT_FALSE(fewer);
+  EXPECT_EQ(fewer.error().message(), "catalog: a chunk list has other than one length a chunk");
+  // A packed field that ends behind the bytes there are.
+  const auto torn = decode_chunk_list(refs, {{static_cast<Byte>(ListKind::kChunkList), 0x0A, 9}});
+  ASSERT_FALSE(torn);
+  EXPECT_EQ(torn.error().message(), "catalog: malformed");
+}
+
+TEST(DecodeIndex, HasOneChildARefAndALevelThatThereCanBe) {
+  const std::vector<ObjectId> refs(1);
+  const auto refusal = [&](std::span<const ObjectId> of, const CatalogIndex& index) {
+    const auto decoded = decode_index(of, encode_index(index));
+    return decoded ? "none" : decoded.error().message();
+  };
+  const CatalogIndex good{1, {{refs[0], "a", 1, 1}}};
+  EXPECT_EQ(refusal(refs, good), "none");
+  EXPECT_EQ(refusal({}, good), "catalog: an index node has other than one child a ref");
+  EXPECT_EQ(refusal({}, {1, {}}), "catalog: an index node has other than one child a ref");
+  EXPECT_EQ(refusal(refs, {0, good.children}), "catalog: an index node's level is out of range");
+  EXPECT_EQ(refusal(refs, {kMaxCatalogLevels + 1, good.children}),
+            "catalog: an index node's level is out of range");
+  EXPECT_EQ(decode_index(refs, {}).error().message(),
+            "catalog: malformed, or more children than refs");
 }
 
 TEST(DecodeIndex, CountlessEmptyChildrenAreRefusedBeforeTheyAreMade) {

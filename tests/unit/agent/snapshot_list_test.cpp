@@ -90,6 +90,22 @@ TEST_F(SnapshotsOfAllNodes, AreUnitedInOrderOfTheEarliestReceipt) {
   EXPECT_THAT(listed.snapshots[2].copies, SizeIs(2));
 }
 
+// Restoring the latest from that node alone gave the oldest.
+TEST_F(SnapshotsOfAllNodes, WhatANodeMissedAndGotLateWasItsLatest) {
+  make_nodes(1);
+  connect();
+  const auto first = next(1), second = next(2), third = next(3);
+  put(0, third, 10);
+  put(0, second, 11);
+  put(0, first, 12);
+  const auto listed = list();
+  ASSERT_THAT(listed.snapshots, SizeIs(3));
+  EXPECT_EQ(listed.snapshots[0].id(), first.id);
+  EXPECT_EQ(listed.snapshots[1].id(), second.id);
+  EXPECT_EQ(listed.snapshots[2].id(), third.id);
+  EXPECT_EQ(listed.snapshots[0].received().nanoseconds, 12 * kHour) << "as the node says";
+}
+
 TEST_F(SnapshotsOfAllNodes, ComeOverManyPages) {
   make_nodes(2);
   nodes_[0]->manifests_per_page = 3;
@@ -103,6 +119,32 @@ TEST_F(SnapshotsOfAllNodes, ComeOverManyPages) {
   const auto listed = list();
   EXPECT_THAT(listed.snapshots, SizeIs(40));
   EXPECT_THAT(listed.warnings, IsEmpty());
+}
+
+TEST_F(SnapshotsOfAllNodes, AClockThatWentBackMadeAnOldOneTheLatest) {
+  make_nodes(1);
+  connect();
+  const auto first = next(1), second = next(2), third = next(3);
+  put(0, first, 10);
+  put(0, second, 90'000);  // the node's clock was ten years ahead
+  put(0, third, 12);
+  const auto listed = list();
+  ASSERT_THAT(listed.snapshots, SizeIs(3));
+  EXPECT_EQ(listed.snapshots[1].id(), second.id);
+  EXPECT_EQ((*select_snapshot(listed, "latest"))->id(), third.id);
+}
+
+TEST_F(SnapshotsOfAllNodes, OneNodesLieAboutReceiptHidTheNewestBehindAnOldOne) {
+  make_nodes(2);
+  connect();
+  const auto first = next(1), second = next(2);
+  for (std::size_t node : {0, 1}) put(node, first, 10);
+  put(0, second, 11);
+  put(1, second, -5);
+  const auto listed = list();
+  ASSERT_THAT(listed.snapshots, SizeIs(2));
+  EXPECT_EQ(listed.snapshots[0].id(), first.id);
+  EXPECT_EQ(listed.snapshots[1].id(), second.id);
 }
 
 TEST_F(SnapshotsOfAllNodes, ANodeThatDoesNotAnswerIsNamed) {

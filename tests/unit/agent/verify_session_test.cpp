@@ -263,8 +263,9 @@ TEST(DataSubset, IsWrittenAsAPartAPercentageOrASize) {
   EXPECT_EQ(parse_data_subset("500M")->bytes, 500ull << 20);
   EXPECT_EQ(parse_data_subset("7k")->bytes, 7ull << 10);
   EXPECT_EQ(parse_data_subset("12")->bytes, 12u);
-  for (const char* const wrong : {"", "0/5", "6/5", "1/0", "0%", "101%", "nan%", "%", "-1", "5X",
-                                  "M", "99999999999999999999", "18446744073709551615T", "/"})
+  for (const char* const wrong :
+       {"", "0/5", "6/5", "1/0", "0%", "101%", "nan%", "%", "-1", "5X", "M", "99999999999999999999",
+        "18446744073709551615T", "/", "1x/2", "1/2x", "/2", "1/", "1.5x%"})
     EXPECT_EQ(parse_data_subset(wrong).error().code(), Code::kInvalidArgument) << wrong;
 }
 

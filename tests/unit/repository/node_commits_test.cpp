@@ -156,6 +156,23 @@ TEST_F(NodeCommits, AnotherManifestWithTheSameNumberIsAConflict) {
   EXPECT_EQ(commit(writer, numbered(1, std::nullopt)), "conflict");
 }
 
+// Two nodes that could not see each other each took one: a repair brings both to both.
+TEST_F(NodeCommits, WhatIsCopiedFromAnotherNodeMayHaveANumberThatIsTaken) {
+  const auto first = numbered(1, {}), other = numbered(1, {}), next = numbered(2, other.id);
+  EXPECT_EQ(commit(writer, first), "ok");
+  wire::RequestProto copy = commit_request(other);
+  copy.mutable_commit()->set_copied(true);
+  EXPECT_EQ(outcome_of(ask(writer, copy)), "permission_denied") << "it may only append";
+  EXPECT_EQ(commit(connect(repository.owner), other), "conflict") << "it does not say so";
+  EXPECT_EQ(outcome_of(ask(connect(repository.owner), copy)), "ok");
+  EXPECT_EQ(listed(writer), (std::vector{first.id, other.id}));
+  EXPECT_EQ(head(repository.writer).manifest_id(), std::min(first.id, other.id).str());
+  EXPECT_EQ(commit(writer, next), "ok") << "it follows one of them";
+  restart();
+  EXPECT_EQ(listed(connect(repository.writer)).size(), 3U);
+  EXPECT_EQ(head(repository.writer).manifest_id(), next.id.str());
+}
+
 TEST_F(NodeCommits, TwoWithTheSameNumberConflictBeforeTheFirstIsDurable) {
   send(writer, commit_request(numbered(1, std::nullopt)));
   const auto second = send(writer, commit_request(numbered(1, std::nullopt)));

@@ -14,6 +14,14 @@ class NodeFiguresTest : public NodeTest {
     check(all.repositories.size() == 1, "one repository");
     return all.repositories.front();
   }
+  // To its end.
+  void verify(std::uint32_t depth, double fraction, std::uint64_t run_number) {
+    wire::RequestProto proto = request();
+    proto.mutable_verify()->set_depth(depth);
+    proto.mutable_verify()->set_fraction(fraction);
+    proto.mutable_verify()->set_run(run_number);
+    while (!ask(embedder, proto).verify().done()) continue;
+  }
   const AgentFigures* of(const RepositoryFigures& figures, const TestAgent& agent) {
     for (const AgentFigures& one : figures.agents)
       if (one.id == agent.id()) return &one;
@@ -125,18 +133,29 @@ TEST_F(NodeFiguresTest, AFullDiskIsTheReasonUntilWritesAreTakenAgain) {
 
 TEST_F(NodeFiguresTest, AVerificationOfEveryByteIsRememberedAndAnotherIsNot) {
   put_tree(repository.writer, "content");
-  const auto verify = [&](std::uint32_t depth, double fraction, std::uint64_t run_number) {
-    wire::RequestProto proto = request();
-    proto.mutable_verify()->set_depth(depth);
-    proto.mutable_verify()->set_fraction(fraction);
-    proto.mutable_verify()->set_run(run_number);
-    while (!ask(embedder, proto).verify().done()) continue;
-  };
   verify(VerifyDepth::kStructure, 1, 1);
   verify(VerifyDepth::kSignature, 0.5, 2);
   EXPECT_EQ(of_repository().verified_at, std::nullopt);
   verify(VerifyDepth::kChecksum, 1, 3);
   EXPECT_EQ(of_repository().verified_at, clock.wall());
+}
+
+TEST_F(NodeFiguresTest, AFullVerificationWasForgottenByARestart) {
+  put_tree(repository.writer, "content");
+  verify(VerifyDepth::kChecksum, 1, 1);
+  const UnixTime ended = clock.wall();
+  clock.advance(std::chrono::hours(24));
+  restart();
+  EXPECT_EQ(of_repository().verified_at, ended);
+}
+
+TEST_F(NodeFiguresTest, AVerificationAheadOfTheClockIsNotTold) {
+  put_tree(repository.writer, "content");
+  clock.advance(std::chrono::hours(24 * 365));
+  verify(VerifyDepth::kChecksum, 1, 1);
+  ASSERT_EQ(of_repository().verified_at, clock.wall());
+  clock.advance(std::chrono::hours(-24 * 365));
+  EXPECT_EQ(of_repository().verified_at, std::nullopt);
 }
 
 TEST_F(NodeFiguresTest, EventsSayWhatTheyAreAbout) {

@@ -18,6 +18,7 @@
 #include "common/wire/message.h"
 #include "repository/event_log.h"
 #include "repository/invitations.h"
+#include "tests/testing/observed_files.h"
 #include "tests/testing/seed.h"
 #include "tests/testing/seeded_random.h"
 #include "tests/unit/common/posix/temporary_folder.h"
@@ -151,68 +152,28 @@ class RecordingLog final : public EventLog {
 };
 
 // Files in a folder of the test's own, on a device that fails on demand.
-class TestFiles final : public FileSystem {
+class TestFiles final : public testing::ObservedFiles {
  public:
+  TestFiles()
+      : ObservedFiles(files_, [this](std::string_view call, const std::string& path) {
+          return before(call, path);
+        }) {}
   std::string root() const { return folder_.path(); }
   bool syncs_fail = false;
   bool no_space = false;
 
-  Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override {
-    if (mode == OpenMode::kCreateNew && no_space) return full(path);
-    HOLDFAST_ASSIGN(auto file, files_.open(path, mode));
-    return std::unique_ptr<File>(std::make_unique<FailingFile>(*this, std::move(file), path));
-  }
-  Status make_directory(const std::string& path) override { return files_.make_directory(path); }
-  Status rename(const std::string& from, const std::string& to) override {
-    return files_.rename(from, to);
-  }
-  Status rename_new(const std::string& from, const std::string& to) override {
-    return files_.rename_new(from, to);
-  }
-  Status remove(const std::string& path) override { return files_.remove(path); }
-  Status sync_directory(const std::string& path) override { return files_.sync_directory(path); }
-  Result<std::vector<DirectoryEntry>> list(const std::string& path) override {
-    return files_.list(path);
-  }
-  Result<bool> exists(const std::string& path) override { return files_.exists(path); }
   Result<std::uint64_t> free_bytes(const std::string&) override {
     return no_space ? 0 : std::uint64_t{1} << 40;
   }
-  Result<std::unique_ptr<FileLock>> lock(const std::string& path) override {
-    return files_.lock(path);
-  }
 
  private:
-  static Error full(const std::string& path) {
-    return Error(Code::kNoSpace, path + ": No space left on device");
+  Status before(std::string_view call, const std::string& path) const {
+    if (no_space && (call == "create" || call == "write_at"))
+      return Error(Code::kNoSpace, path + ": No space left on device");
+    if (syncs_fail && call == "sync_data")
+      return Error(Code::kIo, path + ": fdatasync: Input/output error");
+    return {};
   }
-  class FailingFile final : public File {
-   public:
-    FailingFile(TestFiles& files, std::unique_ptr<File> file, std::string path)
-        : files_(files), file_(std::move(file)), path_(std::move(path)) {}
-    Result<std::size_t> read_at(std::uint64_t offset, MutableByteView out) override {
-      return file_->read_at(offset, out);
-    }
-    Status write_at(std::uint64_t offset, std::vector<ByteView> parts) override {
-      if (files_.no_space) return full(path_);
-      return file_->write_at(offset, std::move(parts));
-    }
-    Status sync_data() override {
-      if (files_.syncs_fail) return Error(Code::kIo, path_ + ": fdatasync: Input/output error");
-      return file_->sync_data();
-    }
-    Status forget_cached() override { return file_->forget_cached(); }
-    Status truncate(std::uint64_t size) override { return file_->truncate(size); }
-    Result<std::uint64_t> size() override { return file_->size(); }
-    void start_writeback(std::uint64_t offset, std::uint64_t length) override {
-      file_->start_writeback(offset, length);
-    }
-
-   private:
-    TestFiles& files_;
-    const std::unique_ptr<File> file_;
-    const std::string path_;
-  };
 
   TemporaryFolder folder_;
   PosixFileSystem files_;

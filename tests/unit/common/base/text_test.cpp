@@ -79,6 +79,7 @@ TEST(Printable, KeepsTextAndEscapesWhatDrivesATerminal) {
   EXPECT_EQ(printable("\xc2\x9b"
                       "2J"),
             "\\xc2\\x9b2J");
+  EXPECT_EQ(printable("\xc2\xa9"), "\xc2\xa9");
   EXPECT_EQ(printable("\xff\xe2\x82"), "\\xff\\xe2\\x82");
   EXPECT_EQ(printable(std::string_view("\0", 1)), "\\x00");
 }

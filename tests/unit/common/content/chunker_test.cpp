@@ -109,6 +109,19 @@ TEST(Chunker, ContentUpToTheMinimumIsOneChunk) {
 }
 
 // The window that a reader passes must not matter, as long as it holds maximum() bytes.
+TEST(Chunker, MayCutAtTheMinimum) {
+  const Chunker cutter = chunker(1 << 12);
+  const std::size_t minimum = cutter.parameters().minimum();
+  const Bytes noise = seeded_bytes(7, 1 << 20);
+  // One place in some ten thousand is such an end.
+  std::size_t at = 0;
+  while (at + cutter.parameters().maximum() < noise.size() &&
+         cutter.first_chunk(ByteView(noise).subspan(at, minimum + 1)) != minimum)
+    ++at;
+  ASSERT_LT(at + cutter.parameters().maximum(), noise.size()) << "the noise has none";
+  EXPECT_EQ(cutter.first_chunk(ByteView(noise).subspan(at)), minimum);
+}
+
 TEST(Chunker, LooksNoFurtherThanTheMaximum) {
   const Chunker tested = chunker(1 << 12);
   const Bytes content = seeded_bytes(3, 500'000);

@@ -142,6 +142,8 @@ TEST(Credential, IsRefusedWhereAFieldIsMissingOrWrong) {
       {"no CURVE secret", Code::kCorrupt, [](auto& c) { c.clear_curve_secret(); }},
       {"no nodes", Code::kCorrupt, [](auto& c) { c.clear_nodes(); }},
       {"a node without an id", Code::kCorrupt, [](auto& c) { c.mutable_nodes(0)->clear_id(); }},
+      {"a node without a key", Code::kCorrupt,
+       [](auto& c) { c.mutable_nodes(0)->clear_server_key(); }},
       {"a seed without the id key", Code::kCorrupt, [](auto& c) { c.clear_id_key(); }},
       {"a seed without the chunking key", Code::kCorrupt, [](auto& c) { c.clear_chunking_key(); }},
       {"a short seed", Code::kCorrupt, [](auto& c) { c.mutable_signing_seed()->pop_back(); }},
@@ -210,16 +212,40 @@ TEST(Invite, IsRefusedWhereAFieldIsMissingOrWrong) {
   SeededRandom random(seed());
   const std::string text = encode_invite(test_invite(random));
   const CredentialProto good = proto_of(text.substr(text.find('.') + 1));
-  CredentialProto two = good, none = good, newer = good, no_secret = good;
+  CredentialProto two = good, none = good, newer = good, no_secret = good, no_key = good;
   *two.add_nodes() = good.nodes(0);
   none.clear_nodes();
   newer.set_version(2);
   no_secret.clear_curve_secret();
+  no_key.mutable_nodes(0)->clear_server_key();
   EXPECT_EQ(parse_invite(as_invite(armor(good))).has_value(), true);
   EXPECT_EQ(parse_invite(as_invite(armor(two))).error().code(), Code::kCorrupt);
   EXPECT_EQ(parse_invite(as_invite(armor(none))).error().code(), Code::kCorrupt);
+  EXPECT_EQ(parse_invite(as_invite(armor(no_key))).error().code(), Code::kCorrupt);
   EXPECT_EQ(parse_invite(as_invite(armor(no_secret))).error().code(), Code::kCorrupt);
   EXPECT_EQ(parse_invite(as_invite(armor(newer))).error().code(), Code::kUnsupportedVersion);
+}
+
+// The checksum is right, and what it is of is no message.
+TEST(Credential, OfAnythingElseThanAMessageIsRefused) {
+  const auto armored = [](Bytes bytes) {
+    Byte sum[8];
+    store_le(sum, content::checksum64(bytes));
+    append(bytes, sum);
+    return base64url_encode(bytes);
+  };
+  // A field that ends behind the bytes there are; a node whose name does.
+  for (const Bytes& bytes : {Bytes{0x0A, 0x05, 'a'}, Bytes{0x22, 0x02, 0x0A, 0x05}}) {
+    EXPECT_EQ(parse_credential(as_credential(armored(bytes))).error().code(), Code::kCorrupt);
+    EXPECT_EQ(parse_invite(as_invite(armored(bytes))).error().code(), Code::kCorrupt);
+  }
+}
+
+TEST(Credential, LargerThanAnyIsRefused) {
+  const std::string large(std::size_t{2} << 20, 'A');
+  EXPECT_EQ(parse_credential(as_credential(large)).error().message(),
+            "credential: larger than any may be");
+  EXPECT_EQ(parse_invite(as_invite(large)).error().code(), Code::kCorrupt);
 }
 
 RC_GTEST_PROP(Credential, AnyTextIsRefused, (const std::string& text)) {

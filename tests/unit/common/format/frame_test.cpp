@@ -439,6 +439,31 @@ TEST(FrameOpening, RefusesMalformedPlaintext) {
   }
 }
 
+// Each object is what its id says, and something lies between the last and the table.
+TEST(FrameOpening, RefusesPlaintextThatBelongsToNoObject) {
+  TestRepository repository(seed());
+  const Bytes frame = repository.seal(FrameRole::kData, {{{}, to_bytes("abc")}});
+  const std::string header = header_of(frame).SerializeAsString();
+  auto opener = repository.opener();
+  for (const bool hidden : {false, true}) {
+    Bytes plain = to_bytes(hidden ? "abchidden" : "abc");
+    Byte length[4];
+    store_le(length, std::uint32_t{3});
+    append(plain, length);
+    Bytes packed(8 + content::Compressor::bound(plain.size()));
+    const auto size = content::Compressor().compress(plain, 3, MutableByteView(packed).subspan(8));
+    packed.resize(8 + size);
+    store_le(packed.data(), static_cast<std::uint32_t>(size));
+    store_le(packed.data() + 4, static_cast<std::uint32_t>(plain.size()));
+    const Bytes forged = forge_frame(repository, FrameRole::kData, as_bytes(header), packed, 1);
+    const Status opened = check_and_open(forged, opener, repository.agent.verify_key());
+    EXPECT_EQ(opened.has_value(), !hidden);
+    if (hidden) {
+      EXPECT_EQ(opened.error().code(), Code::kCorrupt);
+    }
+  }
+}
+
 TEST(FrameOpening, GoesOnWhenMoreRunsAreMetThanAreKept) {
   TestRepository repository(seed());
   auto opener = repository.opener();

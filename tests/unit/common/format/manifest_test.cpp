@@ -5,6 +5,7 @@
 
 #include <functional>
 
+#include "common/crypto/aead.h"
 #include "common/format/manifest.pb.h"
 #include "common/format/signed_body.h"
 #include "tests/testing/seed.h"
@@ -235,6 +236,24 @@ TEST(SnapshotDetail, IsBoundToItsRepositoryAgentAndRoot) {
   EXPECT_EQ(opens_with([](Manifest& m) { m.sealed_detail[0] ^= 1; }).error().code(), Code::kForged);
   EXPECT_EQ(opens_with([](Manifest& m) { m.sealed_detail.resize(15); }).error().code(),
             Code::kCorrupt);
+}
+
+// Whoever has the run's key can seal what is no detail.
+TEST(SnapshotDetail, OfAnythingElseThanAMessageIsRefused) {
+  TestRepository repository(seed());
+  Manifest manifest = first_manifest(repository);
+  manifest.envelope = repository.run.envelope;
+  const std::string no_message = "\x0A\x05";
+  manifest.sealed_detail.resize(no_message.size() + crypto::kTagSize);
+  Bytes aad = to_bytes("holdfast v1 detail");
+  append(aad, manifest.repository.view());
+  append(aad, manifest.agent.view());
+  append(aad, manifest.root.view());
+  crypto::Aes256Gcm(repository.run.detail_key)
+      .seal(0, aad, as_bytes(no_message), manifest.sealed_detail);
+  const auto opened = open_detail(manifest, repository.private_key);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code(), Code::kCorrupt) << opened.error().message();
 }
 
 TEST(SnapshotDetail, StaysAsItWasSealedWhenItsManifestIsSignedAgain) {

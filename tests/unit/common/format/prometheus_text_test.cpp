@@ -61,6 +61,13 @@ TEST(PrometheusText, NumbersAreExactAndNamedWhereTheyAreNone) {
   EXPECT_EQ(gauge(-std::numeric_limits<double>::infinity()), "m -Inf\n");
 }
 
+TEST(PrometheusText, NamesTakeLettersDigitsAndUnderscores) {
+  PrometheusText text;
+  text.family("_Zz09_aA", MetricType::kGauge, "A measure.");
+  text.sample(1, {{"Za_9", "x"}});
+  EXPECT_TRUE(text.text().ends_with("\n_Zz09_aA{Za_9=\"x\"} 1\n")) << text.text();
+}
+
 TEST(PrometheusText, AHistogramsBucketsAddUp) {
   Histogram seconds({0.01, 0.1, 1});
   for (const double value : {0.005, 0.01, 0.02, 5.0, 0.5}) seconds.observe(value);

@@ -155,13 +155,19 @@ TEST(Vault, WithMalformedSecretsIsCorrupt) {
   EXPECT_EQ(reseal(secrets.SerializeAsString()), Code::kAlreadyExists);  // the resealing is right
   EXPECT_EQ(reseal(""), Code::kCorrupt);
   EXPECT_EQ(reseal("garbage"), Code::kCorrupt);
-  secrets.mutable_id_key()->pop_back();
-  EXPECT_EQ(reseal(secrets.SerializeAsString()), Code::kCorrupt);
+  for (std::string* field : {secrets.mutable_encryption_key(), secrets.mutable_admin_seed(),
+                             secrets.mutable_id_key(), secrets.mutable_chunking_key(),
+                             secrets.mutable_owner_seed(), secrets.mutable_owner_curve_key()}) {
+    field->pop_back();
+    EXPECT_EQ(reseal(secrets.SerializeAsString()), Code::kCorrupt);
+    field->push_back('s');
+  }
 }
 
 TEST(Vault, GarbageIsCorrupt) {
   EXPECT_EQ(open_vault({}, "passphrase").error().code(), Code::kCorrupt);
   EXPECT_EQ(open_vault(as_bytes("garbage"), "passphrase").error().code(), Code::kCorrupt);
+  EXPECT_EQ(open_vault(Bytes(kMaxCharterSize + 1), "passphrase").error().code(), Code::kCorrupt);
 }
 
 }  // namespace

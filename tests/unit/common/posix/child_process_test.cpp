@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#include "tests/testing/failing_system_call.h"
 
 namespace holdfast {
 namespace {
@@ -49,6 +52,7 @@ TEST(ChildProcess, TellsHowItEnded) {
   EXPECT_EQ(end_of("exit 7").exit_code, 7);
   EXPECT_EQ(end_of("kill -9 $$").signal, SIGKILL);
   EXPECT_EQ(end_of("exit 7").describe(), "failed with exit code 7");
+  EXPECT_EQ(end_of("exit 0").describe(), "succeeded");
 }
 
 TEST(ChildProcess, AProgramThatIsNotThereIsAnErrorAtOnce) {
@@ -117,6 +121,33 @@ TEST(ChildProcess, ItsWholeGroupIsEnded) {
   printing.child->end(seconds(10));
   // The end of what it prints comes once the last one who could has ended.
   EXPECT_EQ(printing.line(), "");
+}
+
+// A process that cannot be waited for would run on without anybody knowing.
+TEST(ChildProcess, OneThatCannotBeWatchedIsNotLeftRunning) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const Descriptor reading(ends[0]);
+  Descriptor writing(ends[1]);
+  ASSERT_TRUE(testing::with_failing_system_calls({SYS_pidfd_open}, ENOSYS, [&] {
+    ChildCommand command = shell("exec sleep 1000");
+    command.output = writing.get();
+    const auto child = ChildProcess::start(command);
+    ASSERT_FALSE(child);
+    EXPECT_EQ(child.error().message(), "pidfd_open of /bin/sh: Function not implemented");
+  }));
+  writing = Descriptor();
+  char none = 0;
+  EXPECT_EQ(::read(reading.get(), &none, 1), 0) << "the end of its output is the process's end";
+}
+
+TEST(ChildProcess, AWaitThatTheKernelRefusesIsAnError) {
+  const auto child = ChildProcess::start(shell("read forever")).value();
+  ASSERT_TRUE(testing::with_failing_system_calls({SYS_poll, SYS_ppoll}, ENOMEM, [&] {
+    const auto ended = child->wait();
+    ASSERT_FALSE(ended);
+    EXPECT_EQ(ended.error().code(), Code::kResourceExhausted);
+  }));
 }
 
 }  // namespace

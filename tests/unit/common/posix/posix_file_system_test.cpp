@@ -4,6 +4,7 @@
 #include <linux/magic.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
@@ -12,6 +13,7 @@
 #include "common/posix/descriptor.h"
 #include "tests/conformance/file_names_conformance.h"
 #include "tests/conformance/file_system_conformance.h"
+#include "tests/testing/failing_system_call.h"
 #include "tests/unit/common/posix/temporary_folder.h"
 
 namespace holdfast {
@@ -27,7 +29,7 @@ struct PosixFileSystemFixture {
 INSTANTIATE_TYPED_TEST_SUITE_P(Posix, FileSystemConformance, PosixFileSystemFixture);
 INSTANTIATE_TYPED_TEST_SUITE_P(Posix, FileNamesConformance, PosixFileSystemFixture);
 
-class PosixFileSystemTest : public testing::Test {
+class PosixFileSystemTest : public ::testing::Test {
  protected:
   std::string path(const std::string& name) { return folder_.path() + "/" + name; }
   TemporaryFolder folder_;
@@ -156,6 +158,107 @@ TEST_F(PosixFileSystemTest, ALockEndsWithTheProcessThatHeldIt) {
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   EXPECT_TRUE(files_.lock(path("lock")));
   for (const int fd : {ready[0], ready[1], end[0]}) ::close(fd);
+}
+
+// By which the C library links and unlinks depends on the machine.
+const std::vector<long> kLinking = {
+#ifdef SYS_link
+    SYS_link,
+#endif
+    SYS_linkat};
+const std::vector<long> kUnlinking = {
+#ifdef SYS_unlink
+    SYS_unlink,
+#endif
+    SYS_unlinkat};
+
+// Calls that do not fail on any file that a test can make.
+class PosixFileSystemErrors : public PosixFileSystemTest {
+ protected:
+  void SetUp() override {
+    auto opened = files_.open(path("f"), OpenMode::kCreateNew);
+    ASSERT_TRUE(opened);
+    file_ = std::move(*opened);
+    ASSERT_TRUE(file_->write_at(0, {as_bytes("abc")}));
+  }
+  // What `work` answers where the kernel refuses the system call `number`.
+  template <typename Work>
+  Error refused(const std::vector<long>& numbers, int error, Work work) {
+    Error met(Code::kUnavailable, "it did not fail");
+    const bool ran = testing::with_failing_system_calls(numbers, error, [&] {
+      auto outcome = work();
+      if (!outcome) met = std::move(outcome).error();
+    });
+    return ran ? met : Error(Code::kUnavailable, "seccomp(2) takes no filter here");
+  }
+  template <typename Work>
+  void expect_told(const std::vector<long>& numbers, const std::string& call, Work work) {
+    const Error met = refused(numbers, EIO, work);
+    EXPECT_EQ(met.code(), Code::kIo);
+    EXPECT_EQ(met.message(), call + ": Input/output error");
+  }
+  std::unique_ptr<File> file_;
+};
+
+TEST_F(PosixFileSystemErrors, OfAnOpenFileNameTheCallAndTheFile) {
+  Bytes out(3);
+  const std::string name = path("f");
+  expect_told({SYS_pread64}, "read " + name, [&] { return file_->read_at(0, out); });
+  expect_told({SYS_pwritev}, "write " + name, [&] { return file_->write_at(0, {out}); });
+  expect_told({SYS_fdatasync}, "fdatasync " + name, [&] { return file_->sync_data(); });
+  expect_told({SYS_fadvise64}, "fadvise " + name, [&] { return file_->forget_cached(); });
+  expect_told({SYS_ftruncate}, "truncate " + name, [&] { return file_->truncate(1); });
+  expect_told({SYS_fstat, SYS_newfstatat}, "stat " + name, [&] { return file_->size(); });
+}
+
+TEST_F(PosixFileSystemErrors, OfAFolderNameTheCallAndTheFolder) {
+  const std::string name = folder_.path();
+  expect_told({SYS_fsync}, "fsync " + name, [&] { return files_.sync_directory(name); });
+  expect_told({SYS_getdents64}, "readdir " + name, [&] { return files_.list(name); });
+  expect_told({SYS_statfs}, "statvfs " + name, [&] { return files_.free_bytes(name); });
+  expect_told({SYS_flock}, "flock " + path("f"), [&] { return files_.lock(path("f")); });
+  expect_told({SYS_fstat, SYS_newfstatat}, "stat " + path("f"),
+              [&] { return files_.open(path("f"), OpenMode::kRead); });
+  expect_told({SYS_newfstatat}, "stat " + path("f"), [&] { return files_.exists(path("f")); });
+}
+
+// A removed folder says ENOTDIR only behind EISDIR or EPERM, as a file does that may not be
+// removed.
+TEST_F(PosixFileSystemErrors, OfARemovalAreThoseOfTheFile) {
+  const auto remove = [&] { return files_.remove(path("f")); };
+  expect_told(kUnlinking, "unlink " + path("f"), remove);
+  const Error protected_file = refused(kUnlinking, EPERM, remove);
+  EXPECT_EQ(protected_file.message(), "unlink " + path("f") + ": Operation not permitted");
+}
+
+// NFS, for one, has no renameat2() that leaves alone what is there.
+TEST_F(PosixFileSystemErrors, WithoutAKernelThatRenamesToFreeNamesALinkDoes) {
+  for (const int error : {EINVAL, ENOSYS}) {
+    ASSERT_TRUE(testing::with_failing_system_calls({SYS_renameat2}, error, [&] {
+      EXPECT_TRUE(files_.rename_new(path("f"), path("g")));
+      EXPECT_FALSE(files_.exists(path("f")).value());
+      EXPECT_EQ(to_string(read_file(files_, path("g"), 10).value()), "abc");
+      ASSERT_TRUE(write_file_atomically(files_, path("f"), as_bytes("other")));
+      EXPECT_EQ(code_of(files_.rename_new(path("f"), path("g"))), Code::kAlreadyExists);
+      EXPECT_EQ(to_string(read_file(files_, path("f"), 10).value()), "other");
+      EXPECT_EQ(to_string(read_file(files_, path("g"), 10).value()), "abc");
+      EXPECT_EQ(code_of(files_.rename_new(path("no"), path("h"))), Code::kNotFound);
+      ASSERT_TRUE(files_.remove(path("f")));
+      ASSERT_TRUE(files_.rename(path("g"), path("f")));
+    }));
+  }
+}
+
+TEST_F(PosixFileSystemErrors, WithoutLinksEitherARenameToAFreeNameSaysWhatTheKernelSaidFirst) {
+  const auto rename = [&] { return files_.rename_new(path("f"), path("g")); };
+  ASSERT_TRUE(testing::with_failing_system_calls({SYS_renameat2}, EINVAL, [&] {
+    const Error met = refused(kLinking, EPERM, rename);
+    EXPECT_EQ(met.message(), "rename " + path("f") + " to " + path("g") + ": Invalid argument");
+    // Both names are left, and neither is lost.
+    const Error half_done = refused(kUnlinking, EIO, rename);
+    EXPECT_EQ(half_done.message(), "unlink " + path("f") + ": Input/output error");
+    EXPECT_TRUE(files_.exists(path("f")).value() && files_.exists(path("g")).value());
+  }));
 }
 
 }  // namespace

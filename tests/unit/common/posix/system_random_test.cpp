@@ -28,6 +28,16 @@ TEST(SystemRandom, DoesNotRepeat) {
 
 TEST(SystemRandom, AnEmptyRequestIsNothing) { SystemRandom().fill({}); }
 
+// Of half of all draws nothing can be made without preferring some numbers: they are drawn again.
+TEST(SystemRandom, BelowALargeBoundStaysBelow) {
+  SystemRandom random;
+  constexpr std::uint64_t kBound = (std::uint64_t{1} << 63) + 1;
+  std::set<std::uint64_t> draws;
+  for (int i = 0; i < 1000; ++i) draws.insert(random.below(kBound));
+  EXPECT_EQ(draws.size(), 1000u);
+  EXPECT_LT(*draws.rbegin(), kBound);
+}
+
 TEST(SystemRandom, BelowStaysBelow) {
   SystemRandom random;
   std::set<std::uint64_t> draws;

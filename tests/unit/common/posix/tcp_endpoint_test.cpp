@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "common/base/text.h"
+
 namespace holdfast {
 namespace {
 
@@ -29,6 +31,8 @@ TEST(TcpEndpoint, WhatCanNeverConnectIsRefusedByName) {
                           "tcp://a b:80",
                           "tcp://eth0;host:80",
                           "tcp://host/x:80",
+                          "tcp://host\x7F:80",
+                          "tcp://host]:80",
                           "TCP://host:80",
                           "ipc:///tmp/x",
                           "dir:/srv",
@@ -36,7 +40,7 @@ TEST(TcpEndpoint, WhatCanNeverConnectIsRefusedByName) {
     const Status refused = check_endpoint_to_dial(bad);
     ASSERT_FALSE(refused) << bad;
     EXPECT_EQ(refused.error().code(), Code::kInvalidArgument);
-    EXPECT_NE(refused.error().message().find(bad), std::string::npos);
+    EXPECT_NE(refused.error().message().find(printable(bad)), std::string::npos);
   }
 }
 
@@ -54,6 +58,7 @@ TEST(TcpEndpoint, OnlyIpv6AndTheWildcardListenWithIpv6) {
   EXPECT_TRUE(listens_with_ipv6("tcp://*:1"));
   EXPECT_FALSE(listens_with_ipv6("tcp://127.0.0.1:1"));
   EXPECT_FALSE(listens_with_ipv6("tcp://eth0:1"));
+  EXPECT_FALSE(listens_with_ipv6("ipc:///tmp/x"));
 }
 
 }  // namespace

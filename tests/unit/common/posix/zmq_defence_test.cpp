@@ -112,6 +112,23 @@ TEST_F(ZmqDefence, EmptyPartsWithoutEndAreCutOffAsWell) {
   expect_honest_service();
 }
 
+// Each keeps below what one may hold; whoever has shown that he can end a message stays.
+TEST_F(ZmqDefence, ConnectionsThatHoldTooMuchTogetherAreCutOffUnprovenOnesFirst) {
+  ForkedAttacker attacker([](const Target& target, const Reporter& report) {
+    send_message_without_end(target, report, zeros(kMiB), 1'000);
+  });
+  ListenerOptions options = strict();
+  options.connection.unread_bytes = 1'000 * kMiB;
+  options.connection.total_unread_bytes = 8 * kMiB;
+  start(options);
+  go(attacker);
+  ASSERT_TRUE(attacker.reported('D', 2));
+  EXPECT_EQ(messages_of_the_attacker(), 0u);
+  const auto cut = node_->thread().run([&] { return node_->listener().counters().cut; });
+  EXPECT_GE(cut.at("all connections together hold too many unread bytes"), 2u);
+  expect_honest_service();
+}
+
 void send_and_expect_the_end(const Target& target, const Reporter& report,
                              const std::vector<SharedBytes>& message, std::string_view routing_id) {
   ZmqContext context;

@@ -1,8 +1,12 @@
 #include "repository/posix/rocksdb_index.h"
 
+#include <rocksdb/db.h>
+
 #include <filesystem>
 #include <fstream>
+#include <functional>
 
+#include "repository/posix/rocksdb_options.h"
 #include "tests/conformance/object_index_conformance.h"
 #include "tests/unit/common/posix/temporary_folder.h"
 
@@ -151,6 +155,46 @@ TEST_F(RocksDbIndexTest, ABlockFoundDamagedWhileReadingIsRememberedOverRestarts)
   EXPECT_EQ(index->checkpoint().value(), Checkpoint{});
   index.reset();
   EXPECT_EQ(open()->checkpoint().value(), Checkpoint{});
+}
+
+// Checksums say nothing of what was written wrong, or by another version.
+TEST_F(RocksDbIndexTest, AValueThatIsNoneIsDamageWhoeverReadsIt) {
+  const ObjectId id{{1}};
+  const std::vector<std::pair<const char*, std::function<Code(RocksDbIndex&)>>> readers = {
+      {"o",
+       [&](auto& index) {
+         return index.get({&id, 1}).error().code();
+       }},
+      {"o",
+       [](auto& index) {
+         return index.for_each([](const auto&, const auto&) { return true; }).error().code();
+       }},
+      {"c", [](auto& index) { return index.checkpoint().error().code(); }},
+  };
+  for (const auto& [kind, read] : readers) {
+    {
+      const ObjectIndex::Put put{id, {}};
+      auto index = open();
+      ASSERT_TRUE(index->write({&put, 1}, {}, {}, {1, 2}));
+      ASSERT_TRUE(index->flush());
+    }
+    rocksdb::DB* opened = nullptr;
+    ASSERT_TRUE(rocksdb::DB::Open(rocksdb_options({}), path(), &opened).ok());
+    std::unique_ptr<rocksdb::DB> database(opened);
+    std::unique_ptr<rocksdb::Iterator> at(database->NewIterator({}));
+    at->Seek(kind);
+    ASSERT_TRUE(at->Valid());
+    ASSERT_TRUE(database->Put({}, at->key(), "short").ok());
+    at.reset();
+    database.reset();
+    {
+      auto index = open();
+      EXPECT_EQ(read(*index), Code::kCorrupt) << kind;
+    }
+    auto index = open();
+    EXPECT_EQ(index->checkpoint().error().code(), Code::kCorrupt) << "it was remembered";
+    ASSERT_TRUE(index->clear());
+  }
 }
 
 }  // namespace

@@ -171,6 +171,27 @@ TEST_F(StoreDamage, TwoDamagedFramesAreHealedInAnyOrder) {
   expect_whole();
 }
 
+// It then waited only for what was found damaged later, and was complete when that came.
+TEST_F(StoreDamage, AListThatTheDeviceMisreadAtTheStartWasCompleteBeforeAllWasThere) {
+  damage(location(chunks_.id()));
+  EXPECT_FALSE(store_->read_frame(chunks_.id()));
+  sync();
+  const Location high = location(high_.id());
+  store_.reset();
+  const auto flip = [&] { files_.flip_bit(segment_path(high.segment), high.offset + 40, 1); };
+  flip();
+  open();
+  flip();
+  damage(location(others_.id()));
+  EXPECT_FALSE(store_->read_frame(others_.id()));
+  put(again(others_));
+  EXPECT_FALSE(present(low_.id()));
+  EXPECT_FALSE(present(high_.id())) << "it waits for the list below";
+  EXPECT_FALSE(present(root_.id()));
+  put(again(chunks_));
+  expect_whole();
+}
+
 TEST_F(StoreDamage, ADamagedListIsFoundWhileThoseAboveAnotherAreLookedFor) {
   damage(location(chunks_.id()));
   damage(location(beside_.id()));

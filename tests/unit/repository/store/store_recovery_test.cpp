@@ -104,6 +104,48 @@ TEST_F(StoreRecovery, ADamagedIndexIsRebuilt) {
   expect_whole(one);
 }
 
+// Of a note that says where a manifest lies, opening the store failed for good.
+TEST_F(StoreRecovery, AnIndexWithAMalformedNoteKeptTheStoreFromBeingOpened) {
+  const Snapshot one = snapshot();
+  ASSERT_TRUE(index_.flush());
+  store_.reset();
+  std::vector<ObjectIndex::Note> notes;
+  ASSERT_TRUE(index_.for_each_note("", [&](std::string_view name, ByteView value) {
+    notes.push_back({std::string(name), Bytes(value.begin(), value.end())});
+    return true;
+  }));
+  ASSERT_GE(notes.size(), 4U);  // of a segment, its anchor, a list's frame and a manifest
+  for (ObjectIndex::Note& note : notes) {
+    note.value->push_back(0);
+    const Checkpoint checkpoint = index_.checkpoint().value();
+    ASSERT_TRUE(index_.write({}, {}, {&note, 1}, checkpoint));
+    open();
+    EXPECT_TRUE(store_->recovery().index_rebuilt) << note.name;
+    expect_whole(one);
+    store_.reset();
+  }
+  for (const char* const name : {"record/0002/00000001", "record/0002/x/y", "segment/"}) {
+    const ObjectIndex::Note note{name, Bytes(4)};
+    ASSERT_TRUE(index_.write({}, {}, {&note, 1}, index_.checkpoint().value()));
+    open();
+    EXPECT_TRUE(store_->recovery().index_rebuilt) << name;
+    expect_whole(one);
+    store_.reset();
+  }
+}
+
+TEST_F(StoreRecovery, ASegmentUnderAnothersNameStopsTheOpening) {
+  const Snapshot one = snapshot();
+  store_.reset();
+  ASSERT_TRUE(files_.rename(segment_path(1), segment_path(7)));
+  index_ = MemoryIndex();
+  const auto opened = try_open();
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code(), Code::kCorrupt);
+  EXPECT_THAT(opened.error().message(),
+              ::testing::HasSubstr("its header says that it is segment 1"));
+}
+
 TEST_F(StoreRecovery, AnIndexAheadOfARolledBackDiskIsRebuilt) {
   const Snapshot one = snapshot();
   const std::uint64_t then = files_.size_of(segment_path(1));

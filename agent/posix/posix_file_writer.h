@@ -12,20 +12,20 @@ namespace holdfast::agent {
 // Unguessable, so that nobody can put something in its way. Thread-safe.
 std::string temporary_name();
 
-class RestoredFile final : public FileWriter {
+class PosixFileWriter final : public FileWriter {
  public:
   // Creates the file: under its own name if that is free, else under a temporary one that finish()
   // renames over what is there. kAlreadyExists if a folder is there.
-  static Result<std::unique_ptr<RestoredFile>> create(TargetPlace place, const Entry& entry);
-  ~RestoredFile() override;
-  RestoredFile(const RestoredFile&) = delete;
-  RestoredFile& operator=(const RestoredFile&) = delete;
+  static Result<std::unique_ptr<PosixFileWriter>> create(TargetPlace place, const Entry& entry);
+  ~PosixFileWriter() override;
+  PosixFileWriter(const PosixFileWriter&) = delete;
+  PosixFileWriter& operator=(const PosixFileWriter&) = delete;
 
   Status write_at(std::uint64_t offset, ByteView bytes) override;
   Status finish(const Entry& entry) override;
 
  private:
-  RestoredFile(TargetPlace place, std::string temporary, Descriptor file)
+  PosixFileWriter(TargetPlace place, std::string temporary, Descriptor file)
       : place_(std::move(place)), temporary_(std::move(temporary)), file_(std::move(file)) {}
 
   TargetPlace place_;

@@ -1,6 +1,6 @@
 // A file that exists is never opened for writing: its inode may have other names, outside the
 // target too. It is replaced by a rename, so that it is there as a whole, old or new, at any time.
-#include "agent/posix/restored_file.h"
+#include "agent/posix/posix_file_writer.h"
 
 #include <fcntl.h>
 #include <sys/random.h>
@@ -34,7 +34,8 @@ std::string temporary_name() {
   return ".holdfast-" + hex_encode(random);
 }
 
-Result<std::unique_ptr<RestoredFile>> RestoredFile::create(TargetPlace place, const Entry& entry) {
+Result<std::unique_ptr<PosixFileWriter>> PosixFileWriter::create(TargetPlace place,
+                                                                 const Entry& entry) {
   const auto open_new = [&](const std::string& name) {
     return Descriptor(static_cast<int>(retry_interrupted([&] {
       return ::openat(place.fd(), name.c_str(), kCreateFlags, creation_mode(*place.folder, entry));
@@ -52,17 +53,17 @@ Result<std::unique_ptr<RestoredFile>> RestoredFile::create(TargetPlace place, co
     file = open_new(temporary);
   }
   if (!file) return place_error(errno, "cannot create", place);
-  return std::unique_ptr<RestoredFile>(
-      new RestoredFile(std::move(place), std::move(temporary), std::move(file)));
+  return std::unique_ptr<PosixFileWriter>(
+      new PosixFileWriter(std::move(place), std::move(temporary), std::move(file)));
 }
 
-RestoredFile::~RestoredFile() {
+PosixFileWriter::~PosixFileWriter() {
   if (finished_) return;
   const std::string& name = temporary_.empty() ? place_.name : temporary_;
   (void)::unlinkat(place_.fd(), name.c_str(), 0);
 }
 
-Status RestoredFile::write_at(std::uint64_t offset, ByteView bytes) {
+Status PosixFileWriter::write_at(std::uint64_t offset, ByteView bytes) {
   constexpr auto kLargestOffset = static_cast<std::uint64_t>(std::numeric_limits<off_t>::max());
   if (offset > kLargestOffset || bytes.size() > kLargestOffset - offset)
     return Error(Code::kInvalidArgument, "content behind the largest possible file");
@@ -77,7 +78,7 @@ Status RestoredFile::write_at(std::uint64_t offset, ByteView bytes) {
   return {};
 }
 
-Status RestoredFile::finish(const Entry& entry) {
+Status PosixFileWriter::finish(const Entry& entry) {
   check(!finished_, "a restored file was finished twice");
   struct stat now {};
   if (::fstat(file_.get(), &now) != 0) return place_error(errno, "fstat", place_);

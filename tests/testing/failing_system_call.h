@@ -1,0 +1,15 @@
+// A kernel that refuses some system calls, for the errors that no file can be made to give.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+namespace holdfast::testing {
+
+// Runs `work` on a thread of its own, on which the system calls with these numbers (SYS_fsync...)
+// fail with `error`, by a filter of seccomp(2) that ends with the thread. False, without having run
+// it, where the kernel takes no filter.
+[[nodiscard]] bool with_failing_system_calls(const std::vector<long>& numbers, int error,
+                                             const std::function<void()>& work);
+
+}  // namespace holdfast::testing
