@@ -89,8 +89,8 @@ Status RepositoryAccess::open_credential(const std::string& path) {
 Result<const format::SignedCharter*> RepositoryAccess::charter() {
   if (charter_) return &*charter_;
   auto known = local_->known_charter();
-  // Of the nodes that the credential names none may be left.
-  if (credential_ && known && *known) HOLDFAST_TRY(follow((*known)->charter));
+  // Of the nodes that the credential names none may be left; or of these, if it is the newer one.
+  if (credential_ && known && *known) HOLDFAST_TRY(connect_to((*known)->charter.nodes));
   connections_.settle(kGrace);
   may_keep_ = known || known.error().code() == Code::kCorrupt;
   if (known)
@@ -128,7 +128,10 @@ Result<const format::SignedCharter*> RepositoryAccess::charter() {
         newest, seen));
   if (newest > seen) keep(*charter_);
   hand_on(*charter_);
-  if (credential_) HOLDFAST_TRY(follow(charter_->charter));
+  if (credential_) {
+    HOLDFAST_TRY(connect_to(charter_->charter.nodes));
+    leave_all_but(charter_->charter.nodes);
+  }
   return &*charter_;
 }
 
@@ -139,20 +142,31 @@ void RepositoryAccess::keep(const format::SignedCharter& charter) {
     output_.warning(fmt::format("local copy of the charter: {}", kept.error().message()));
 }
 
-// Nodes come, go and move after the credential was written: connections are to those of the
-// charter, where it says that they are.
-Status RepositoryAccess::follow(const format::Charter& charter) {
+namespace {
+
+bool is_reached_by(const agent::NodeLink& link, const format::CharterNode& node) {
+  return link.node().id == node.id && link.node().address == node.address;
+}
+
+}  // namespace
+
+// Nodes come and move after the credential was written.
+Status RepositoryAccess::connect_to(const std::vector<format::CharterNode>& nodes) {
   HOLDFAST_ASSIGN(const CurveKeyPair keys,
                   curve_key_pair_from_secret(credential_->curve_secret.view()));
-  std::vector<format::CharterNode> due = charter.nodes;
-  for (agent::NodeLink* const link : links()) {
-    const auto same = [&](const format::CharterNode& node) {
-      return node.id == link->node().id && node.address == link->node().address;
-    };
-    if (std::erase_if(due, same) == 0) connections_.disconnect(*link);
+  for (const format::CharterNode& node : nodes) {
+    const auto linked = links();
+    if (std::ranges::none_of(linked, [&](auto* link) { return is_reached_by(*link, node); }))
+      connections_.connect(node, id_, keys);
   }
-  for (const format::CharterNode& node : due) connections_.connect(node, id_, keys);
   return {};
+}
+
+// And go: connections are to those of the charter, where it says that they are.
+void RepositoryAccess::leave_all_but(const std::vector<format::CharterNode>& nodes) {
+  for (agent::NodeLink* const link : links())
+    if (std::ranges::none_of(nodes, [&](const auto& node) { return is_reached_by(*link, node); }))
+      connections_.disconnect(*link);
 }
 
 // A node that was away when the charter changed takes it now, if we may bring it. What it says

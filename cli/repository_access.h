@@ -78,7 +78,8 @@ class RepositoryAccess {
         connections_(work, log_, output, options.lock_wait) {}
   Status open_directory(const std::string& path);
   Status open_credential(const std::string& path);
-  Status follow(const format::Charter& charter);
+  Status connect_to(const std::vector<format::CharterNode>& nodes);
+  void leave_all_but(const std::vector<format::CharterNode>& nodes);
   void keep(const format::SignedCharter& charter);
   void hand_on(const format::SignedCharter& charter);
 

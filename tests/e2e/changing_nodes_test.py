@@ -12,6 +12,8 @@ source = make_tree(pathlib.Path("source").resolve())
 nodes = {name: Node(name) for name in ("north", "south", "east")}
 init("owner", *(part for node in nodes.values() for part in ("--node", node.invite())))
 run("agent", "add", "-r", "owner", "laptop", "-o", "laptop.credential")
+elsewhere = {"HOLDFAST_CACHE_DIR": str(pathlib.Path("elsewhere").resolve())}
+run("snapshots", "-r", "owner", env=elsewhere)
 
 
 def owner(*command, code=0):
@@ -82,6 +84,11 @@ for name, leaves in (("west", "north"), ("middle", "east")):
     nodes.pop(leaves).kill()
 expect(back_up("laptop.credential") == 3, "the laptop does not follow")
 expect(back_up() == 3, "the owner does not follow")
+# Another machine, which has seen the first nodes alone, needs the names of new ones. What it
+# remembers does not keep it from these.
+run("snapshots", "-r", "owner", env=elsewhere, code=1)
+owner("key", "export", "-o", "recovery")
+run("snapshots", "-r", "recovery", env=elsewhere)
 only_from("west", "from west")
 
 # A node that keeps its key and loses the repository takes it back.
