@@ -260,6 +260,9 @@ def moved_node(story):
 def replaced_node(story):
     story.say("south's machine is replaced, and its disk is gone")
     new_machine(story, "south").boot()
+    # The desk sees, below /net, what was there when it booted.
+    story["desk"].power_off()
+    story["desk"].boot()
     story.page("replacing-a-node.md")
     behind = [one for one in story.snapshots() if one["copies"] != 3]
     if behind:
