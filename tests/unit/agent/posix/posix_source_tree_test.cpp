@@ -154,6 +154,23 @@ TEST_F(PosixSourceTreeContent, IsReadThoughTheKernelRefusesToSpareTheAccessTime)
   EXPECT_EQ(tried.size(), 1U);
 }
 
+// A process knows from its first question on who it is, so each way is taken where this test runs
+// alone or not.
+TEST_F(PosixSourceTreeContent, WhatIsRefusedIsTriedAgainOnlyIfTheAccessTimeWasToBeSpared) {
+  EXPECT_TRUE(on_own_thread([&] {
+    if (!become_nobody()) return false;
+    int tried = 0;
+    const auto refusing = [&](int) {
+      ++tried;
+      errno = EPERM;
+      return Descriptor();
+    };
+    EXPECT_FALSE(open_without_atime(1234, O_RDONLY, refusing));
+    EXPECT_EQ(tried, noatime_for(1234) != 0 ? 2 : 1);
+    return true;
+  }));
+}
+
 TEST_F(PosixSourceTreeContent, UnreadableFileIsRefusedAndOthersAreRead) {
   for (const std::string name : {"closed", "open", "own"}) make_file(name, name);
   ASSERT_EQ(::chmod(at("closed").c_str(), 0), 0);
@@ -340,6 +357,14 @@ TEST_F(PosixSourceTreeDescription, SocketsAndFifosAreEntriesThatNobodyOpens) {
 }
 
 TEST_F(PosixSourceTreeDescription, VanishedEntryIsChanged) {
+  make_file("file");
+  for (const KernelFeatures features : feature_sets()) {
+    const auto tree = PosixSourceTree::create({root()}, {}, features).value();
+    Entry file = scan(*tree).find(entry_path("file"));
+    ASSERT_EQ(::rename(at("file").c_str(), at("elsewhere").c_str()), 0);
+    EXPECT_EQ(tree->describe(file).error().code(), Code::kChanged);
+    ASSERT_EQ(::rename(at("elsewhere").c_str(), at("file").c_str()), 0);
+  }
   make_link("x", "link");
   const auto tree = PosixSourceTree::create({root()}, {}).value();
   Entry link = scan(*tree).find(entry_path("link"));

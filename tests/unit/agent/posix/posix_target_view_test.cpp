@@ -141,6 +141,8 @@ TEST_F(PosixTargetViewTest, ReadsRegularFilesAlone) {
   Bytes bytes(16);
   EXPECT_EQ(*(*file)->read_at(3, bytes), 4U);
   EXPECT_EQ(as_text(ByteView(bytes).first(4)), "tent");
+  EXPECT_EQ(*(*file)->read_at(0, MutableByteView(bytes).first(3)), 3U);
+  EXPECT_EQ(as_text(ByteView(bytes).first(3)), "con");
   EXPECT_FALSE(view_->open("link"));
   EXPECT_FALSE(view_->open("fifo"));
 }

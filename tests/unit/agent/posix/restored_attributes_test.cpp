@@ -263,6 +263,18 @@ TEST_F(RestoredAttributes, AclsAreRestoredRaw) {
   }
 }
 
+TEST_F(RestoredAttributes, AclGivesNoMoreThanTheModeOfItsEntry) {
+  const std::string acl =
+      raw_acl({{kUserObject, 6}, {kUser, 6, 1234}, {kGroupObject, 6}, {kMask, 6}, {kOther, 6}});
+  make_file("sample");
+  if (::setxattr(at("sample").c_str(), "system.posix_acl_access", acl.data(), acl.size(), 0) != 0)
+    GTEST_SKIP() << "the temporary folder's file system has no ACLs";
+  Entry entry = file_entry("x", 0600);
+  entry.xattrs = {{"system.posix_acl_access", acl}};
+  ASSERT_TRUE(open()->write_file("file", entry, as_bytes("x")));
+  EXPECT_EQ(stat("target/file").st_mode & 07777, 0600U);
+}
+
 TEST_F(RestoredAttributes, DefaultAclOfTheTargetIsNotInherited) {
   const std::string acl =
       raw_acl({{kUserObject, 7}, {kUser, 7, 1234}, {kGroupObject, 7}, {kMask, 7}, {kOther, 7}});

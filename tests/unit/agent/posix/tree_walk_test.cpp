@@ -391,6 +391,8 @@ TEST_F(TreeWalkExclusion, PatternsInAnyCaseStandBesideTheOthers) {
   options.exclude_in_any_case = PathFilter::parse({"*.Jpg"}, true).value();
   EXPECT_EQ(scan({root()}, options).below(entry_path("")), Paths{"c.O"});
   EXPECT_TRUE(scan({at("a.JPG")}, options).below(entry_path("")).empty());
+  options.exclude = {};
+  EXPECT_EQ(scan({root()}, options).below(entry_path("")), (Paths{"c.O", "d.o"}));
 }
 
 TEST_F(TreeWalkExclusion, OneFileSystemStopsAtMountsExceptForSources) {
