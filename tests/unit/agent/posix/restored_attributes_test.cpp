@@ -90,8 +90,9 @@ TEST_F(RestoredAttributes, WhoMayNotGiveFilesAwayGivesThemToAGroupOfHisOwn) {
   EXPECT_EQ(stat("target/foreign").st_gid, kNobody);
   EXPECT_EQ(stat("target/foreign").st_mode & 07777, 0755U);
   // That of a folder says which group new files get.
+  for (const std::string name : {"theirs-folder", "own-folder", "foreign-folder"})
+    EXPECT_EQ(stat("target/" + name).st_mode & 07777, 02755U) << name;
   EXPECT_EQ(stat("target/theirs-folder").st_gid, kOther);
-  EXPECT_EQ(stat("target/theirs-folder").st_mode & 07777, 02755U);
 }
 
 TEST_F(RestoredAttributes, FolderThatGetsAnotherOwnerKeepsItsBits) {

@@ -143,7 +143,7 @@ void make_deep(const std::string& folder, const std::string& name, int levels) {
 }
 
 TEST_F(TreeWalkOrder, TreesDeeperThanPathsMayBeLongAreReadWithFewDescriptors) {
-  constexpr int kLevels = 400;
+  constexpr int kLevels = 600;
   const std::string name(200, 'd');
   make_deep(root(), name, kLevels);
   const FewDescriptors few;
@@ -450,6 +450,8 @@ TEST_F(TreeWalkExclusion, MarkThatIsNoFileOrCannotBeReadIsNone) {
   make_folder("folder/MARK");
   make_folder("fifo");
   ASSERT_EQ(::mkfifo(at("fifo/MARK").c_str(), 0600), 0);
+  const Descriptor fifo(::open(at("fifo/MARK").c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  ASSERT_EQ(::write(fifo.get(), "skip", 4), 4);
   make_folder("marked");
   make_file("marked/MARK", "skip");
   const FolderMark mark = FolderMark::parse("MARK:skip").value();
@@ -458,6 +460,8 @@ TEST_F(TreeWalkExclusion, MarkThatIsNoFileOrCannotBeReadIsNone) {
   };
   EXPECT_FALSE(is_in("folder"));
   EXPECT_FALSE(is_in("fifo"));
+  char still_there[4];
+  EXPECT_EQ(::read(fifo.get(), still_there, sizeof still_there), 4);
   EXPECT_TRUE(is_in("marked"));
   for (const long call : {SYS_newfstatat, SYS_read})
     EXPECT_TRUE(
