@@ -144,6 +144,17 @@ TEST_F(InProcessNetworkTest, ANodeThatIsGoneHearsNothingOfWhatWasOnItsWay) {
   EXPECT_EQ(after.disconnected.size(), before.disconnected.size());
 }
 
+TEST_F(InProcessNetworkTest, ADisconnectedChannelThatHangsUpIsNotGoneTwice) {
+  auto caller = call();
+  ASSERT_TRUE(caller->connect());
+  const Peer peer = handler_.heard.get().messages.front().peer;
+  node_thread_.run([&] { node_->disconnect(peer); });
+  caller->hang_up();
+  node_thread_.run([&] { node_->disconnect(peer); });
+  node_thread_.run([] {});
+  EXPECT_EQ(handler_.heard.get().disconnected.size(), 1U);
+}
+
 TEST_F(InProcessNetworkTest, AChannelThatNeverReachedANodeGoesSilently) {
   node_thread_.run([&] { node_.reset(); });
   auto caller = call();
