@@ -83,6 +83,12 @@ TEST_F(DataFolderTest, ConfigurationsThatCannotWorkAreRefused) {
                                                  {"n", "tcp://0.0.0.0:1", ""},
                                                  {"n", "tcp://*:1", "tcp://*:1"},
                                                  {"n", "tcp://*:1", "tcp://host:0"},
+                                                 {"n", "tcp://*:1", "tcp://[::]:1"},
+                                                 {"n", "tcp://*:1", "tcp://host"},
+                                                 {"n", "tcp://h:", ""},
+                                                 {"n", "tcp://a b:1", ""},
+                                                 {"n\xff", "tcp://127.0.0.1:1", ""},
+                                                 {std::string(1000, 'n'), "", ""},
                                                  {"n", "tcp://127.0.0.1:1", "", "192.0.2.1:9753"}})
     EXPECT_EQ(refusal(configuration), Code::kInvalidArgument)
         << configuration.name << " " << configuration.listen << " " << configuration.advertise;
@@ -103,6 +109,18 @@ TEST_F(DataFolderTest, WithASystemChosenPortTheAddressIsKnownOnceItListens) {
   EXPECT_EQ(*folder.public_endpoint(), "tcp://127.0.0.1:40123");
 }
 
+// Written by hand, as create() refuses it.
+TEST_F(DataFolderTest, ANodeThatListensEverywhereNeedsAnAddressForOthers) {
+  ASSERT_TRUE(DataFolder::create(files, path(), {"n", "tcp://127.0.0.1:*", ""}));
+  EXPECT_EQ(open().public_endpoint().error().code(), Code::kInvalidArgument);
+  for (const char* everywhere : {"*", "0.0.0.0", "[::]"}) {
+    write("node.toml", "name = \"n\"\nlisten = \"tcp://" + std::string(everywhere) + ":1\"\n");
+    const auto endpoint = open().public_endpoint();
+    ASSERT_FALSE(endpoint);
+    EXPECT_NE(endpoint.error().message().find("listens everywhere"), std::string::npos);
+  }
+}
+
 TEST_F(DataFolderTest, WhatIsNotANodeOrIsDamagedIsSaidToBeSo) {
   EXPECT_EQ(DataFolder::open(files, path()).error().code(), Code::kNoRepository);
   ASSERT_TRUE(DataFolder::create(files, path(), {"n", "tcp://127.0.0.1:1", ""}));
@@ -111,8 +129,10 @@ TEST_F(DataFolderTest, WhatIsNotANodeOrIsDamagedIsSaidToBeSo) {
     EXPECT_EQ(DataFolder::open(files, path()).error().code(), Code::kInvalidArgument) << text;
   }
   write("node.toml", "name = \"n\"\n");
-  write("node.key", "abc");
-  EXPECT_EQ(DataFolder::open(files, path()).error().code(), Code::kCorrupt);
+  for (const char* key : {"abc", "abcd", "", "\n", "not hexadecimal"}) {
+    write("node.key", key);
+    EXPECT_EQ(DataFolder::open(files, path()).error().code(), Code::kCorrupt) << key;
+  }
 }
 
 TEST_F(DataFolderTest, OneProcessAtATimeUsesItAndIsNamed) {
@@ -125,6 +145,12 @@ TEST_F(DataFolderTest, OneProcessAtATimeUsesItAndIsNamed) {
   EXPECT_EQ(refused.error().code(), Code::kConflict);
   EXPECT_NE(refused.error().message().find(path()), std::string::npos);
   EXPECT_NE(refused.error().message().find(std::to_string(::getpid())), std::string::npos);
+  for (const char* unknown : {"", "nobody", "12 13"}) {
+    write("process", unknown);
+    EXPECT_NE(second.lock().error().message().find("another process"), std::string::npos);
+  }
+  ASSERT_TRUE(files.remove(path() + "/process"));
+  EXPECT_NE(second.lock().error().message().find("another process"), std::string::npos);
   lock->reset();
   EXPECT_TRUE(second.lock().has_value());
 }
