@@ -101,6 +101,13 @@ TEST_F(DataFolderTest, AFolderOfOtherFilesIsNotMadeANode) {
   EXPECT_EQ(refusal({"n", "tcp://127.0.0.1:1", ""}), Code::kInvalidArgument);
 }
 
+TEST_F(DataFolderTest, AFileIsNotMadeANode) {
+  ASSERT_TRUE(write_file_atomically(files, path(), as_bytes("a picture")));
+  const Status created = DataFolder::create(files, path(), {"n", "", ""});
+  ASSERT_FALSE(created);
+  EXPECT_NE(created.error().message().find(path()), std::string::npos);
+}
+
 TEST_F(DataFolderTest, WithASystemChosenPortTheAddressIsKnownOnceItListens) {
   ASSERT_TRUE(DataFolder::create(files, path(), {"n", "tcp://127.0.0.1:0", ""}));
   DataFolder folder = open();
@@ -129,7 +136,7 @@ TEST_F(DataFolderTest, WhatIsNotANodeOrIsDamagedIsSaidToBeSo) {
     EXPECT_EQ(DataFolder::open(files, path()).error().code(), Code::kInvalidArgument) << text;
   }
   write("node.toml", "name = \"n\"\n");
-  for (const char* key : {"abc", "abcd", "", "\n", "not hexadecimal"}) {
+  for (const char* key : {"abc", "abcd", "", " \n", "not hexadecimal"}) {
     write("node.key", key);
     EXPECT_EQ(DataFolder::open(files, path()).error().code(), Code::kCorrupt) << key;
   }

@@ -42,6 +42,7 @@ TEST(LocalAddress, OfAnyOtherMachineOrFormIsRefusedWithWhatItTakes) {
   }
   EXPECT_FALSE(parse_local_address("unix:/" + std::string(107, 'x')).has_value());
   EXPECT_TRUE(parse_local_address("unix:/" + std::string(106, 'x')).has_value());
+  EXPECT_FALSE(parse_local_address(std::string("unix:/a\0b", 9)).has_value());
 }
 
 class LocalSocket : public ::testing::Test {
@@ -114,7 +115,8 @@ TEST(LocalPort, WhatTheKernelRefusesIsNamed) {
       ASSERT_TRUE(testing::with_failing_system_calls({call}, ENOBUFS, [&, &name = name] {
         const auto refused = listen_locally(address);
         ASSERT_FALSE(refused.has_value());
-        EXPECT_EQ(refused.error().message(), name + std::string(at) + ": No buffer space available");
+        EXPECT_EQ(refused.error().message(),
+                  name + std::string(at) + ": No buffer space available");
       }));
   }
 }

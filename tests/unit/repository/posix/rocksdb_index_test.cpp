@@ -120,7 +120,16 @@ TEST_F(RocksDbIndexTest, ADamagedManifestIsFoundAtOpeningAndClearMakesItAnew) {
   ASSERT_FALSE(files("MANIFEST", "").empty());
   overwrite(files("MANIFEST", "")[0], 10, "damage");
   auto index = open();
+  const ObjectId id{{1}};
+  const auto all = [](const ObjectId&, const ObjectEntry&) { return true; };
+  const auto notes = [](std::string_view, ByteView) { return true; };
   EXPECT_EQ(index->checkpoint().error().code(), Code::kCorrupt);
+  EXPECT_EQ(index->get({&id, 1}).error().code(), Code::kCorrupt);
+  EXPECT_EQ(index->for_each(all).error().code(), Code::kCorrupt);
+  EXPECT_EQ(index->for_each_note("", notes).error().code(), Code::kCorrupt);
+  EXPECT_EQ(index->approximate_count().error().code(), Code::kCorrupt);
+  EXPECT_EQ(fill(*index, 2).error().code(), Code::kCorrupt);
+  EXPECT_EQ(index->flush().error().code(), Code::kCorrupt);
   ASSERT_TRUE(index->clear());
   EXPECT_EQ(index->checkpoint().value(), Checkpoint{});
   ASSERT_TRUE(fill(*index, 2));
