@@ -252,7 +252,6 @@ Status Closure::restore() {
   HOLDFAST_TRY(table_.for_each([&](const ObjectId&, const ObjectEntry& entry) {
     if (entry.damaged) ++damaged_;
     if (entry.incomplete) ++incomplete;
-    return true;
   }));
   if (incomplete == 0) {
     if (damaged_ == 0) table_.forget_marks();
@@ -337,12 +336,11 @@ Result<std::vector<ObjectId>> Closure::objects_in_ranges(std::span<const Segment
   HOLDFAST_TRY(table_.for_each([&](const ObjectId& id, const ObjectEntry& entry) {
     const Location& location = entry.location;
     const auto behind = by_begin.upper_bound({location.segment, location.offset});
-    if (behind == by_begin.begin()) return true;
+    if (behind == by_begin.begin()) return;
     const std::size_t at = std::prev(behind)->second;
-    if (ranges[at].segment != location.segment || location.offset >= ranges[at].end) return true;
+    if (!ranges[at].contains(location)) return;
     used[at] = true;
     ids.push_back(id);
-    return true;
   }));
   return ids;
 }
