@@ -259,7 +259,7 @@ Status Closure::restore() {
   }
   // A list may be marked although all is there, when the batch that completed it was lost: what
   // recovery replays then arrives again, or is found here.
-  std::vector<ObjectId> complete_after_all;
+  std::vector<ObjectIndex::Put> complete_after_all;
   HOLDFAST_ASSIGN(const auto frames, table_.records(RecordType::kFrame));
   for (const Location& location : frames) {
     HOLDFAST_ASSIGN(const auto bytes, read_lists(location));
@@ -270,17 +270,16 @@ Status Closure::restore() {
     else if (frame.error().code() != Code::kCorrupt)
       return std::move(frame).error();
   }
-  for (const ObjectId& list : complete_after_all) {
-    HOLDFAST_ASSIGN(const auto entries, table_.get({&list, 1}));
-    ObjectEntry entry = *entries[0];
-    entry.incomplete = false;
+  std::vector<ObjectId> arrived;
+  for (const auto& [list, entry] : complete_after_all) {
     table_.put(list, entry);
+    arrived.push_back(list);
   }
-  return complete(complete_after_all);
+  return complete(arrived);
 }
 
 Status Closure::restore_frame(const format::FrameHeader& header, const Location& location,
-                              std::vector<ObjectId>& complete_after_all) {
+                              std::vector<ObjectIndex::Put>& complete_after_all) {
   HOLDFAST_ASSIGN(const auto entries, table_.get(ids_of(header)));
   for (std::size_t i = 0; i < entries.size(); ++i) {
     if (!entries[i] || !entries[i]->incomplete || entries[i]->location != location) continue;
@@ -289,10 +288,13 @@ Status Closure::restore_frame(const format::FrameHeader& header, const Location&
     std::vector<ObjectId> missing;
     for (std::size_t j = 0; j < present.size(); ++j)
       if (!present[j]) missing.push_back(object.refs[j]);
-    if (missing.empty())
-      complete_after_all.push_back(object.id);
-    else
+    if (!missing.empty()) {
       incomplete_.wait(object.id, missing);
+      continue;
+    }
+    ObjectEntry entry = *entries[i];
+    entry.incomplete = false;
+    complete_after_all.push_back({object.id, entry});
   }
   return {};
 }

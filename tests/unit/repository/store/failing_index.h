@@ -1,4 +1,4 @@
-// An index of which one call fails, or it and all behind it.
+// An index of which calls are counted, and one fails, or it and all behind it.
 #pragma once
 
 #include <string>
@@ -9,10 +9,11 @@ namespace holdfast::repository {
 
 class FailingIndex final : public ObjectIndex {
  public:
-  // The `nth` call fails, and if `for_good` all behind it.
+  // The `nth` call fails (0 is none), and if `for_good` all behind it.
   FailingIndex(ObjectIndex& index, std::uint64_t nth, Code code, bool for_good)
       : index_(index), nth_(nth), code_(code), for_good_(for_good) {}
   std::uint64_t calls() const { return calls_; }
+  std::uint64_t writes() const { return writes_; }
 
   Result<std::vector<std::optional<ObjectEntry>>> get(std::span<const ObjectId> ids) override {
     HOLDFAST_TRY(begin("get"));
@@ -20,6 +21,7 @@ class FailingIndex final : public ObjectIndex {
   }
   Status write(std::span<const Put> puts, std::span<const ObjectId> removals,
                std::span<const Note> notes, Checkpoint checkpoint) override {
+    ++writes_;
     HOLDFAST_TRY(begin("write"));
     return index_.write(puts, removals, notes, checkpoint);
   }
@@ -59,7 +61,7 @@ class FailingIndex final : public ObjectIndex {
   const std::uint64_t nth_;
   const Code code_;
   const bool for_good_;
-  std::uint64_t calls_ = 0;
+  std::uint64_t calls_ = 0, writes_ = 0;
 };
 
 }  // namespace holdfast::repository
