@@ -12,6 +12,9 @@ class FailingIndex final : public ObjectIndex {
   // The `nth` call fails (0 is none), and if `for_good` all behind it.
   FailingIndex(ObjectIndex& index, std::uint64_t nth, Code code, bool for_good)
       : index_(index), nth_(nth), code_(code), for_good_(for_good) {}
+  explicit FailingIndex(ObjectIndex& index) : FailingIndex(index, 0, Code::kIo, false) {}
+  // From now on the `nth` call fails; 0 ends it.
+  void fail(std::uint64_t nth) { nth_ = nth == 0 ? 0 : calls_ + nth; }
   std::uint64_t calls() const { return calls_; }
   std::uint64_t writes() const { return writes_; }
 
@@ -58,7 +61,7 @@ class FailingIndex final : public ObjectIndex {
     return Error(code_, "injected fault of the index: " + std::string(call));
   }
   ObjectIndex& index_;
-  const std::uint64_t nth_;
+  std::uint64_t nth_;
   const Code code_;
   const bool for_good_;
   std::uint64_t calls_ = 0, writes_ = 0;

@@ -39,7 +39,7 @@ TEST_F(StoreSteps, ALongRecoveryTellsTheIndexOnTheWay) {
   store({&first, &second, &third});
   store_.reset();
   index_ = MemoryIndex();
-  FailingIndex counted(index_, 0, Code::kIo, false);
+  FailingIndex counted(index_);
   store_ = Store::open(files_, kPath, counted, node_, limits_).value();
   EXPECT_EQ(counted.writes(), 2u);
   EXPECT_EQ(store_->recovery().records_replayed, 3u);
@@ -56,7 +56,7 @@ TEST_F(StoreSteps, ALongRecoveryTellsTheIndexOfATornPaddingOnlyOnceItIsRestored)
   const std::uint64_t end = at.offset + kRecordHeaderSize + at.length;
   ASSERT_LT(end, files_.size_of(segment_path(1)));
   ASSERT_TRUE((*files_.open(segment_path(1), OpenMode::kReadWrite))->truncate(end));
-  FailingIndex counted(index_, 0, Code::kIo, false);
+  FailingIndex counted(index_);
   store_ = Store::open(files_, kPath, counted, node_, limits_).value();
   EXPECT_EQ(counted.writes(), 1u);
   EXPECT_EQ(files_.size_of(segment_path(1)), at.offset + record_size(at.length));
