@@ -154,7 +154,6 @@ class ObjectFetcher {
   Duration usual_age_{0};    // from asking to the answer, smoothed
   std::size_t turn_ = 0;
   std::uint64_t frames_opened_ = 0;
-  bool pumping_ = false, pump_again_ = false;
   std::optional<TimerId> timer_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -41,12 +41,16 @@ void ScriptedNode::receive(const Message& message, const std::function<void(Mess
   if (const auto kind = kKinds.find(request->what_case());
       kind != kKinds.end() && ignores.contains(kind->second))
     return;
+  if (request->has_get_frame() &&
+      withheld.contains(*ObjectId::from(as_bytes(request->get_frame().id()))))
+    return;
   if (request->has_get_frame() && frames_served >= frames_before_silence) {
     silent = true;
     return;
   }
   SharedBytes body;
   wire::ReplyProto answered = answer(*request, body);
+  if (alter) alter(*request, answered);
   answered.set_id(request->id());
   answered.set_incarnation(7);
   Instant at = loop_.now() + latency;

@@ -37,6 +37,9 @@ class ScriptedNode {
   bool forgets_what_is_damaged = true;   // a report makes the frame absent
   bool frames_beyond_its_count = false;  // in what it says about places
   std::size_t manifests_per_page = 100;
+  std::set<ObjectId> withheld;  // get_frame of these is not answered
+  // Last, of every reply: what it says instead.
+  std::function<void(const wire::RequestProto&, wire::ReplyProto&)> alter;
   std::map<std::uint64_t, wire::VerifyReply> verify_steps;  // by step; the last one repeats
 
   // What it was asked.
