@@ -210,13 +210,14 @@ class HeldOpening : public FaultyFetching {
     unsigned concurrency() const override { return 1; }
     std::deque<Task> held;
   };
-  void make() {
+  void make(FetchPolicy policy = {}) {
     make_nodes(2);
     ids_ = add_frames(1, 2, 1000);
     connect();
     nodes_[1]->latency = seconds(2);
-    fetcher_ = std::make_unique<ObjectFetcher>(
-        std::vector<NodeLink*>{links_[0].get(), links_[1].get()}, keys_, loop_, loop_, held_);
+    fetcher_ =
+        std::make_unique<ObjectFetcher>(std::vector<NodeLink*>{links_[0].get(), links_[1].get()},
+                                        keys_, loop_, loop_, held_, policy);
   }
   // All that is held; how much it was.
   std::size_t open() {
@@ -236,7 +237,7 @@ class HeldOpening : public FaultyFetching {
 };
 
 TEST_F(HeldOpening, OfTwoGoodAnswersOneIsOpened) {
-  make();
+  make({.frame_bytes = 1});
   const auto fetched = begin_fetch(ids_);
   both_answer();
   EXPECT_EQ(nodes_[0]->frames_served, 1U);
