@@ -88,7 +88,11 @@ TEST_F(FaultyFetching, TheLimitHoldsForWhatIsAskedForAgain) {
   nodes_[1]->withheld.insert(ids.begin(), ids.end());
   make_fetcher({.bytes_per_s = 50'000});
   const Instant began = loop_.now();
-  expect_all(fetch(ids), ids);
+  const auto fetched = begin_fetch(ids);
+  loop_.run_for(milliseconds(1900));  // the first is late after one, and it is nobody's turn
+  EXPECT_EQ(nodes_[0]->frames_served, 0U);
+  ASSERT_TRUE(loop_.run_until([&] { return fetched->done; }));
+  expect_all(*fetched, ids);
   EXPECT_EQ(nodes_[0]->frames_served, 6U);
   EXPECT_GE(loop_.now() - began, seconds(2 * 6 - 1)) << "each again of another takes its turn, too";
 }
@@ -107,7 +111,7 @@ TEST_F(FaultyFetching, ARequestThatAllOthersOvertookIsAskedOfAnotherNode) {
                        [&](const ObjectId& id) { return fetched->objects.contains(id); });
   };
   ASSERT_TRUE(loop_.run_until(came));
-  EXPECT_FALSE(fetched->done) << "long before the rest is there";
+  EXPECT_LT(fetched->objects.size(), 250U) << "long before the rest is there";
   ASSERT_TRUE(loop_.run_until([&] { return fetched->done; }));
   expect_all(*fetched, ids);
 }
