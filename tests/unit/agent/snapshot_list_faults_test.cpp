@@ -39,6 +39,22 @@ TEST_F(FaultyLists, ThatSayThereIsMoreAndGiveNothingCountAsUnreachable) {
   EXPECT_EQ(listed.unreachable[0].reason.code(), Code::kProtocol);
 }
 
+// The same page, for ever.
+TEST_F(FaultyLists, ThatNeverEndCountAsUnreachable) {
+  make_nodes(1);
+  connect();
+  const auto manifest = next(1);
+  nodes_[0]->alter = [&](const wire::RequestProto& request, wire::ReplyProto& reply) {
+    if (!request.has_list_manifests()) return;
+    reply.mutable_list_manifests()->add_manifests()->set_manifest(to_string(manifest.bytes));
+    reply.mutable_list_manifests()->set_more(true);
+  };
+  const auto listed = list();
+  ASSERT_THAT(listed.unreachable, SizeIs(1));
+  EXPECT_EQ(listed.unreachable[0].reason.code(), Code::kProtocol);
+  EXPECT_THAT(listed.snapshots, SizeIs(1));
+}
+
 TEST_F(FaultyLists, ThatCannotBeGoneOnBehindCountForWhatWasThere) {
   make_nodes(1);
   nodes_[0]->manifests_per_page = 2;
