@@ -97,7 +97,10 @@ class Repairing : public holdfast::testing::ReaderFixture {
 
 TEST_F(Repairing, ListsThatFillMoreThanAFrameAreBroughtInSeveral) {
   const auto ids = add_snapshot(60, 64 << 10);
+  std::size_t frames = 0;
+  target().alter = [&](const auto& request, auto&) { frames += request.has_put_frame() ? 1 : 0; };
   expect_whole(repair(), ids);
+  EXPECT_GE(frames, 60U + 3) << "four megabytes of lists";
 }
 
 TEST_F(Repairing, ANodeThatFailsForAMomentIsBegunWithAgain) {
@@ -136,7 +139,7 @@ TEST_F(Repairing, ASnapshotOfWhichSomethingIsNowhereFailsAlone) {
 // Frames are being opened and lists sealed meanwhile.
 TEST_F(Repairing, ANodeMayFailAtAnyMoment) {
   const auto ids = add_snapshot(8);
-  for (Duration after = microseconds(50); after < milliseconds(4); after += microseconds(50)) {
+  for (Duration after = microseconds(50); after < milliseconds(3); after += microseconds(20)) {
     target().lose_frames();
     target().committed.clear();
     refuse_frames(1, Code::kTimedOut, after);
@@ -144,6 +147,26 @@ TEST_F(Repairing, ANodeMayFailAtAnyMoment) {
     EXPECT_EQ(refused_, 1U);
     if (HasFailure()) return;
   }
+}
+
+// What the first of two answers began was not to begin once more.
+TEST_F(Repairing, ANodeThatRestartsTwiceInAMomentIsBegunWithAgain) {
+  const auto ids = add_snapshot(8);
+  std::uint64_t incarnation = 7;
+  std::size_t frames = 0;
+  Instant both;
+  target().alter = [&](const auto& request, auto& reply) {
+    target().latency = microseconds(200);
+    if (request.has_put_frame() && ++frames <= 2) {
+      ++incarnation;
+      if (frames == 1) both = loop_.now() + milliseconds(5);
+      target().latency = both - loop_.now();
+    }
+    reply.set_incarnation(incarnation);
+  };
+  expect_whole(repair(), ids);
+  EXPECT_EQ(incarnation, 9U);
+  EXPECT_EQ(links_[1]->incarnation(), 9U);
 }
 
 TEST_F(Repairing, WhatWasFetchedForANodeThatWentAwayIsBegunWithAgainOnceItIsBack) {

@@ -51,9 +51,9 @@ void ScriptedNode::receive(const Message& message, const std::function<void(Mess
   }
   SharedBytes body = message.body;
   wire::ReplyProto answered = answer(*request, body);
-  if (alter) alter(*request, answered);
   answered.set_id(request->id());
   answered.set_incarnation(7);
+  if (alter) alter(*request, answered);
   Instant at = loop_.now() + latency;
   if (bytes_per_second > 0) {
     free_at_ =
