@@ -22,6 +22,8 @@ class FieldScan {
   // nullopt at the end, and for good once something malformed was met.
   std::optional<ScannedField> next();
   bool malformed() const { return malformed_; }
+  // What is behind the fields that were given.
+  ByteView rest() const { return rest_; }
 
  private:
   std::optional<std::uint64_t> varint();
