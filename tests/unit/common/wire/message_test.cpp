@@ -108,8 +108,7 @@ TEST(Message, OfCountlessEmptyPartsIsRefusedBeforeTheyAreMade) {
 TEST(Message, WithAMalformedPartOfAPartIsRefused) {
   const std::string manifest("\x0A\x05zz");  // says that five bytes follow
   const std::string list = std::string("\x0A\x04") + manifest;
-  EXPECT_EQ(decode_reply(as_bytes(std::string("\x62\x06") + list)).error().code(),
-            Code::kProtocol);
+  EXPECT_EQ(decode_reply(as_bytes(std::string("\x62\x06") + list)).error().code(), Code::kProtocol);
   const std::string good("\x62\x06\x0A\x04\x0A\x02zz");
   EXPECT_TRUE(decode_reply(as_bytes(good)).has_value());
 }
