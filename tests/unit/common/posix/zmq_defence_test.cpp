@@ -614,7 +614,7 @@ TEST_F(HostileNode, AnAnswerBeyondWhatANodeMaySendEndsTheConnectionUndelivered) 
 TEST_F(HostileNode, ConnectionsThatBreakWhileTheQueueIsFullDoNotAbortTheAgent) {
   ForkedAttacker attacker([](const Target& target, const Reporter& report) {
     const Bytes part(10'000);
-    hostile_node(target, report, true, [&](ZmqSocket& router, const Buffer& id) {
+    hostile_node(target, report, true, [&](ZmqSocket& router, ByteView id) {
       // Until nothing has moved for as long as ZMQ_SNDTIMEO: every queue on the way is full.
       while (::zmq_send(router.handle(), id.data(), id.size(), ZMQ_SNDMORE) >= 0)
         ::zmq_send(router.handle(), part.data(), part.size(), 0);
