@@ -165,7 +165,7 @@ void CatchUp::advance() {
     return;
   }
   pipeline_.flush();
-  if (pipeline_.idle() && feed_.drained()) end({});
+  if (pipeline_.idle()) end({});
 }
 
 void CatchUp::end(Status status) {

@@ -126,7 +126,7 @@ void ContentPipeline::ask(std::vector<ObjectId> ids,
     const std::uint64_t bit = std::uint64_t{1} << f;
     if (!feeds_[f]->active()) continue;
     feeds_[f]->ask_present(ids, [this, alive = alive_, question, bit](std::vector<bool> present) {
-      if (!*alive || (question->waiting & bit) == 0) return;
+      if (!*alive) return;
       for (std::size_t i = 0; i < present.size(); ++i)
         if (!present[i]) question->missing[i] |= bit;
       question->waiting &= ~bit;
