@@ -221,18 +221,17 @@ class ForgedCatalog : public CatalogFetching {
     make_nodes(2);
     connect();
   }
-  ObjectId put(const std::vector<ObjectId>& refs, const Bytes& payload, std::size_t node = 0) {
+  ObjectId put(const std::vector<ObjectId>& refs, const Bytes& payload) {
     format::FrameContent content(format::FrameRole::kMetadata);
     const ObjectId id = identifier_.identify(format::ObjectKind::kList, refs, payload);
     content.add(id, refs, payload);
-    nodes_[node]->put_frame(sealer_.seal(content));
+    nodes_[0]->put_frame(sealer_.seal(content));
     return id;
   }
-  ObjectId put_index(const std::vector<CatalogChild>& children, std::uint32_t level = 1,
-                     std::size_t node = 0) {
+  ObjectId put_index(const std::vector<CatalogChild>& children, std::uint32_t level = 1) {
     std::vector<ObjectId> refs;
     for (const CatalogChild& child : children) refs.push_back(child.id);
-    return put(refs, encode_index({level, children}), node);
+    return put(refs, encode_index({level, children}));
   }
   // A leaf of folders, each with so much beside its name.
   CatalogChild put_leaf(const std::vector<std::string>& paths, std::size_t xattr_bytes = 0) {
@@ -340,9 +339,17 @@ TEST_F(ForgedCatalog, WhatIsNeededNowIsAskedForThoughMoreThanEnoughCameAhead) {
   std::vector<CatalogChild> front, behind;
   for (const char* const path : {"a1", "a2", "a3"}) front.push_back(put_leaf({path}));
   for (int i = 10; i < 22; ++i) behind.push_back(put_leaf({"b" + std::to_string(i)}, 1 << 20));
-  nodes_[1]->latency = std::chrono::milliseconds(500);
-  const ObjectId root =
-      put_index({{put_index(front, 1, 1), "a1", 3, 0}, {put_index(behind), "b10", 12, 0}}, 2);
+  // What comes first takes most of a second, in a frame with much else.
+  std::vector<ObjectId> refs;
+  for (const CatalogChild& child : front) refs.push_back(child.id);
+  const Bytes payload = encode_index({1, front}), much = repository_.random_bytes(100'000);
+  const ObjectId first = identifier_.identify(format::ObjectKind::kList, refs, payload);
+  format::FrameContent content(format::FrameRole::kMetadata);
+  content.add(identifier_.identify(format::ObjectKind::kList, {}, much), {}, much);
+  content.add(first, refs, payload);
+  nodes_[1]->put_frame(sealer_.seal(content));
+  nodes_[1]->bytes_per_second = 125'000;
+  const ObjectId root = put_index({{first, "a1", 3, 0}, {put_index(behind), "b10", 12, 0}}, 2);
   const auto fetched = fetch_catalog(root, {"", true});
   ASSERT_TRUE(fetched) << fetched.error().message();
   EXPECT_EQ(fetched->entries, 15u);
