@@ -195,7 +195,7 @@ void BackupSession::pull() {
   if (pulling_) return;
   if (!pipeline_->has_room() || slots_.size() >= kMostSlots) {
     // What is gathered may be all that the window waits for.
-    if (pipeline_->waits_for_feeds() || slots_.size() >= kMostSlots) pipeline_->flush();
+    if (slots_.size() >= kMostSlots) pipeline_->flush();
     return;
   }
   pulling_ = true;

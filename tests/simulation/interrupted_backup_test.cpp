@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/simulation/cluster.h"
+#include "tests/simulation/lying_node.h"
 #include "tests/testing/seed.h"
 
 namespace holdfast::testing {
@@ -45,31 +46,44 @@ class InterruptedBackup : public ::testing::Test {
     }
   }
 
+  // The first node answers as `alter` says until then.
+  void interrupt_after_each_event(const AlteredReplies::Alter& alter) {
+    for (std::uint64_t events = 0;; ++events) {
+      SCOPED_TRACE("after " + std::to_string(events) + " events");
+      begin();
+      if (alter) cluster_->nodes[0]->set_lies(std::make_unique<AlteredReplies>(alter));
+      if (!runs_for(events)) {
+        EXPECT_TRUE(run_->result());
+        EXPECT_GT(events, 100U);
+        return;
+      }
+      run_->interrupt();
+      run_->interrupt();
+      ASSERT_TRUE(cluster_->finish(*run_));
+      // It may have been done but for the word.
+      if (!run_->result()) {
+        EXPECT_EQ(run_->result().error().code(), Code::kInterrupted);
+      }
+      cluster_->loop.run_for(std::chrono::seconds(3));
+      run_.reset();
+      cluster_->nodes[0]->set_lies(nullptr);
+      expect_that_the_next_does_all();
+      if (HasFailure()) return;
+    }
+  }
+
   std::unique_ptr<Cluster> cluster_;
   std::unique_ptr<BackupRun> run_;
 };
 
 TEST_F(InterruptedBackup, AfterAnyEventEndsOnceAndLeavesTheRestToTheNext) {
-  for (std::uint64_t events = 0;; ++events) {
-    SCOPED_TRACE("after " + std::to_string(events) + " events");
-    begin();
-    if (!runs_for(events)) {
-      EXPECT_TRUE(run_->result());
-      EXPECT_GT(events, 100U);
-      return;
-    }
-    run_->interrupt();
-    run_->interrupt();
-    ASSERT_TRUE(cluster_->finish(*run_));
-    // It may have been done but for the word.
-    if (!run_->result()) {
-      EXPECT_EQ(run_->result().error().code(), Code::kInterrupted);
-    }
-    cluster_->loop.run_for(std::chrono::seconds(3));
-    run_.reset();
-    expect_that_the_next_does_all();
-    if (HasFailure()) return;
-  }
+  interrupt_after_each_event({});
+}
+
+TEST_F(InterruptedBackup, WhileItMakesWayForAnotherSnapshotEndsOnceToo) {
+  interrupt_after_each_event([](wire::ReplyProto& reply) {
+    if (reply.has_commit()) wire::set_error(reply, Error(Code::kConflict, "there is one"));
+  });
 }
 
 TEST_F(InterruptedBackup, MayGoBeforeItHasEnded) {

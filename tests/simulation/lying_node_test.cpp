@@ -12,23 +12,6 @@
 namespace holdfast::testing {
 namespace {
 
-// Changes what the node answers as a test says.
-class Lies final : public NodeLies {
- public:
-  using Alter = std::function<void(wire::ReplyProto&)>;
-  explicit Lies(Alter change) : change_(std::move(change)) {}
-  bool swallows(const Message&, const std::function<void(Message)>&) override { return false; }
-  void alter(Message& reply) override {
-    auto decoded = wire::decode_reply(reply.head);
-    check(decoded.has_value(), "a node sent what is no reply");
-    change_(*decoded);
-    reply = wire::encode(*decoded, reply.body);
-  }
-
- private:
-  Alter change_;
-};
-
 void expect_backup(Cluster& cluster, const std::string& content, std::uint64_t number) {
   cluster.source.put("file", to_bytes(content));
   const auto report = cluster.back_up();
@@ -44,7 +27,7 @@ TEST(LyingNode, AHeadThatItMadeUpKeptTheOthersFromTakingBackups) {
         {std::numeric_limits<std::uint64_t>::max(), std::string(32, 'i')}}) {
     SCOPED_TRACE(sequence);
     Cluster cluster(seed(), 2, 1);
-    cluster.nodes[0]->set_lies(std::make_unique<Lies>([&](wire::ReplyProto& reply) {
+    cluster.nodes[0]->set_lies(std::make_unique<AlteredReplies>([&](wire::ReplyProto& reply) {
       if (!reply.has_head()) return;
       reply.mutable_head()->set_sequence(sequence);
       reply.mutable_head()->set_manifest_id(id);
@@ -80,7 +63,7 @@ TEST(LyingNode, AHeadThatThisAgentDidNotSignForThisRepositoryIsNotBelieved) {
                          .bytes;
         if (!signed_well) head.back() ^= 1;
         ASSERT_TRUE(format::parse_manifest(head));
-        cluster.nodes[0]->set_lies(std::make_unique<Lies>([&](wire::ReplyProto& reply) {
+        cluster.nodes[0]->set_lies(std::make_unique<AlteredReplies>([&](wire::ReplyProto& reply) {
           if (!reply.has_head()) return;
           reply.mutable_head()->set_manifest(to_string(head));
           reply.mutable_head()->set_complete(true);
@@ -95,7 +78,7 @@ TEST(LyingNode, AHeadThatThisAgentDidNotSignForThisRepositoryIsNotBelieved) {
 TEST(LyingNode, ThatAlwaysKnowsASnapshotOfThisNumberIsGivenUp) {
   Cluster cluster(seed(), 3, 1);
   std::size_t heads = 0;
-  cluster.nodes[0]->set_lies(std::make_unique<Lies>([&](wire::ReplyProto& reply) {
+  cluster.nodes[0]->set_lies(std::make_unique<AlteredReplies>([&](wire::ReplyProto& reply) {
     if (reply.has_commit()) wire::set_error(reply, Error(Code::kConflict, "there is one"));
     if (reply.has_head() && ++heads > 1) wire::set_error(reply, Error(Code::kIo, "never mind"));
   }));
@@ -119,7 +102,7 @@ TEST(LyingNode, GarbageInItsListIsPassedOver) {
   const auto missed = cluster.back_up();
   ASSERT_TRUE(missed) << missed.error().message();
   ASSERT_TRUE(cluster.nodes[1]->start());
-  cluster.nodes[0]->set_lies(std::make_unique<Lies>([&](wire::ReplyProto& reply) {
+  cluster.nodes[0]->set_lies(std::make_unique<AlteredReplies>([&](wire::ReplyProto& reply) {
     if (!reply.has_list_manifests()) return;
     auto& list = *reply.mutable_list_manifests();
     list.add_manifests()->set_manifest("garbage");
@@ -137,7 +120,7 @@ TEST(LyingNode, AListThatNeverEndsKeptABackupFromEnding) {
   Cluster cluster(seed(), 2, 1);
   expect_backup(cluster, "first", 1);
   std::optional<wire::ListManifestsReply> page;
-  cluster.nodes[0]->set_lies(std::make_unique<Lies>([&](wire::ReplyProto& reply) {
+  cluster.nodes[0]->set_lies(std::make_unique<AlteredReplies>([&](wire::ReplyProto& reply) {
     if (reply.has_head()) reply.mutable_head()->Clear();  // behind, so that lists are compared
     if (!reply.has_list_manifests()) return;
     if (!page) page = reply.list_manifests();
