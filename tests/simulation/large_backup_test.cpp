@@ -85,26 +85,29 @@ TEST_F(LargeBackup, OfCountlessTinyFilesIsSentInFramesThatANodeTakes) {
   EXPECT_TRUE(*contents == cluster_.source.contents());
 }
 
-// Whichever of them was the first to stop.
+// Whichever of them was the first to say nothing at all.
 TEST_F(LargeBackup, NodesThatTakeNothingAreLeftBehindAndCaughtUpOnceTheyDo) {
   for (const std::size_t first : {1, 2}) {
     put_random("disk.img", 40 << 20);
     const std::uint64_t before = cluster_.source.bytes_read();
-    const auto stop = [&](std::size_t node, std::uint64_t read) {
-      if (!cluster_.nodes[node]->lies() && cluster_.source.bytes_read() - before >= read)
-        cluster_.nodes[node]->set_lies(
-            std::make_unique<SilenceAbout>(wire::RequestProto::kPutFrame));
-    };
     const auto run = cluster_.begin_backup(*cluster_.agents.front());
-    bool left = false;
+    bool left = false, cut = false;
     ASSERT_TRUE(cluster_.finish(*run, [&] {
       if (left) return;
-      stop(first, 4 << 20);
-      stop(3 - first, 12 << 20);
+      const std::uint64_t read = cluster_.source.bytes_read() - before;
+      if (read >= (4 << 20) && !cluster_.nodes[1]->lies())
+        for (const std::size_t node : {1, 2})
+          cluster_.nodes[node]->set_lies(
+              std::make_unique<SilenceAbout>(wire::RequestProto::kPutFrame));
       const auto nodes = run->progress().nodes;
+      if (!cut && nodes[1].pending_bytes > 0 && nodes[2].pending_bytes > 0) {
+        cut = true;
+        cluster_.network.cut(cluster_.nodes[first]->name(), "");
+      }
       left = nodes[1].state.starts_with("behind: ") && nodes[2].state.starts_with("behind: ");
-      if (left)
-        for (const auto& node : cluster_.nodes) node->set_lies(nullptr);
+      if (!left) return;
+      cluster_.network.heal();
+      for (const auto& node : cluster_.nodes) node->set_lies(nullptr);
     }));
     ASSERT_TRUE(run->result()) << run->result().error().message();
     EXPECT_TRUE(left);
