@@ -34,6 +34,14 @@ class Run {
   // Bytes of frames that some link sent beyond what it may; 0 if all keep to it.
   std::size_t excess_bytes(std::size_t largest_frame) const;
 
+  // Links on which answers may still come when whoever asked has gone.
+  struct Connections {
+    std::unique_ptr<Dialer> dialer;
+    std::vector<std::unique_ptr<agent::NodeLink>> links;
+  };
+  // Takes them from a run that is destroyed next.
+  Connections release_connections() { return {std::move(dialer_), std::move(links_)}; }
+
  protected:
   void connect(const std::vector<format::CharterNode>& nodes, const RepositoryId& repository,
                const agent::LinkPolicy& policy);

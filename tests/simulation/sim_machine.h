@@ -5,6 +5,7 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <utility>
 
@@ -32,10 +33,11 @@ class SimMachine final : public EventLoop, public Executor, public Clock {
     std::erase_if(held_, [&](const auto& held) { return held.first == timer; });
   }
   void submit(Task work) override {
-    ++pending_work_;
-    loop_.submit(wrap([this, work = std::move(work)]() mutable {
-      --pending_work_;
-      work();
+    const std::uint64_t id = next_work_++;
+    pending_work_.emplace(id, std::move(work));
+    loop_.submit(wrap([this, id] {
+      auto begun = pending_work_.extract(id);
+      if (!begun.empty()) begun.mapped()();
     }));
   }
   unsigned concurrency() const override { return 2; }
@@ -43,13 +45,18 @@ class SimMachine final : public EventLoop, public Executor, public Clock {
   UnixTime wall() const override { return {loop_.wall().nanoseconds + skew_.count()}; }
 
   // Work given to the executor that it has not begun. What uses it must not go before it is done.
-  std::size_t pending_work() const { return pending_work_; }
+  std::size_t pending_work() const { return pending_work_.size(); }
+  // Does that work now, as a program waits for its workers before it lets go of what they use.
+  // What the work leads to on the loop still lies ahead.
+  void drain() {
+    while (!pending_work_.empty()) pending_work_.extract(pending_work_.begin()).mapped()();
+  }
   void set_skew(Duration skew) { skew_ = skew; }
   // The process ends between two of its steps.
   void kill() {
     *std::exchange(alive_, std::make_shared<bool>(true)) = false;
     held_.clear();
-    pending_work_ = 0;
+    pending_work_.clear();
     paused_ = false;
   }
   void pause() { paused_ = true; }
@@ -94,7 +101,8 @@ class SimMachine final : public EventLoop, public Executor, public Clock {
   std::function<void()> ran_;
   Duration skew_{0};
   bool paused_ = false;
-  std::size_t pending_work_ = 0;
+  std::map<std::uint64_t, Task> pending_work_;  // in order of coming
+  std::uint64_t next_work_ = 0;
   std::deque<std::pair<TimerId, Task>> held_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
