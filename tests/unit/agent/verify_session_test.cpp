@@ -26,9 +26,9 @@ class Verifying : public holdfast::testing::ReaderFixture {
     return {id, chunks_.at(id)};
   }
   // A snapshot of this catalog, held by all nodes.
-  ManifestId add_snapshot(MadeSnapshot& made) {
+  ManifestId add_snapshot(MadeSnapshot& made, std::size_t lists_per_frame = 8) {
     end_frame();
-    const ObjectId root = made.finish(nodes_);
+    const ObjectId root = made.finish(nodes_, lists_per_frame);
     Snapshot snapshot;
     snapshot.manifest = holdfast::testing::make_manifest(repository_, repository_.agent, root,
                                                          list_.snapshots.size() + 1, {}, {0});
@@ -222,6 +222,22 @@ TEST_F(Verifying, ACatalogThatNoNodeCanGiveIsAFindingOfNoSingleNode) {
   EXPECT_THAT(result.findings, Contains(Field(&VerifyFinding::snapshot, one)));
   EXPECT_THAT(result.findings, Contains(Field(&VerifyFinding::snapshot, two)));
   for (const auto& node : result.nodes) EXPECT_TRUE(node.is_clean());
+}
+
+TEST_F(Verifying, OfAFileOneOfWhoseListsIsLostJustThatIsAFinding) {
+  make_nodes(1);
+  MadeSnapshot made(repository_);
+  made.huge_file("huge", {chunk(10), chunk(20), chunk(30), chunk(40), chunk(50)}, 2);
+  made.huge_file("other", {chunk(10), chunk(20), chunk(30)}, 2);
+  add_snapshot(made, 1);
+  const ObjectId lost = made.lists()[1].id;  // between the first and the last of its file
+  nodes_[0]->remove_frame_of(lost);
+  connect();
+  const auto result = verify();
+  ASSERT_THAT(result.findings, SizeIs(1));
+  EXPECT_EQ(result.findings[0].path, "huge");
+  EXPECT_EQ(result.findings[0].object, lost);
+  EXPECT_THAT(result.findings[0].problem, HasSubstr("does not have the object"));
 }
 
 TEST_F(Verifying, ANodeThatLiesAboutItselfIsCaughtByItsFrames) {
