@@ -38,6 +38,26 @@ TEST(LyingNode, AHeadThatItMadeUpKeptTheOthersFromTakingBackups) {
   }
 }
 
+// It answers pings, and never says anything about one kind of request, as a node whose disk hangs.
+TEST(LyingNode, OneThatIsSilentAboutOneThingKeepsNoBackupFromEnding) {
+  using Request = wire::RequestProto;
+  for (const auto about : {Request::kHead, Request::kPresent, Request::kPutFrame, Request::kPrepare,
+                           Request::kCommit, Request::kListManifests}) {
+    SCOPED_TRACE(about);
+    Cluster cluster(seed(), 3, 2);
+    expect_backup(cluster, "first", 1);
+    cluster.nodes[0]->set_lies(std::make_unique<SilenceAbout>(about));
+    cluster.source.put("file", to_bytes("second"));
+    const auto run = cluster.begin_backup(*cluster.agents.front());
+    ASSERT_TRUE(cluster.finish(*run)) << "it never ends";
+    ASSERT_TRUE(run->result()) << run->result().error().message();
+    EXPECT_GE(run->result()->committed, 2U);
+    const auto contents = cluster.read(*run->result()->manifest, {1, 2});
+    ASSERT_TRUE(contents) << contents.error().message();
+    EXPECT_EQ(*contents, cluster.source.contents());
+  }
+}
+
 // Signed by this agent for another repository, by another agent for this one, or by nobody.
 TEST(LyingNode, AHeadThatThisAgentDidNotSignForThisRepositoryIsNotBelieved) {
   for (const bool of_repository : {false, true}) {

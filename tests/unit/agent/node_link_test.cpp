@@ -84,6 +84,26 @@ class Link : public ::testing::Test {
   std::vector<Result<NodeLink::Reply>> answers_;
 };
 
+// As one whose disk hangs does: its loop runs, and what waits for the disk never ends.
+TEST_F(Link, ToANodeThatAnswersPingsAndNotWhatItIsAskedGoesDown) {
+  ASSERT_TRUE(make().start(node_));
+  node_.greet();
+  call();
+  const Instant asked = loop_.now();
+  for (std::size_t seen = 0; answers_.empty(); loop_.run_for(seconds(1))) {
+    ASSERT_LT(loop_.now() - asked, std::chrono::minutes(10)) << "it waits for ever";
+    EXPECT_EQ(link_->state(), NodeLink::State::kReady);
+    for (; seen < node_.requests.size(); ++seen)
+      if (node_.requests[seen].has_ping()) node_.reply(node_.requests[seen].id());
+  }
+  EXPECT_GE(loop_.now() - asked, LinkPolicy().answer);
+  EXPECT_EQ(answers_[0].error().code(), Code::kUnavailable);
+  EXPECT_THAT(answers_[0].error().message(), HasSubstr("its disk may hang"));
+  EXPECT_EQ(link_->state(), NodeLink::State::kDown);
+  node_.greet();
+  EXPECT_EQ(link_->state(), NodeLink::State::kReady) << "it may be well again";
+}
+
 TEST_F(Link, OverAnAddressThatCanNeverWorkIsDown) {
   node_.refuses = true;
   const Status started = make().start(node_);
