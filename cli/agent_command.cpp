@@ -60,10 +60,9 @@ Result<int> add_agent(Session& session, const AgentAddOptions& options) {
   const CurveKeyPair curve = generate_curve_key_pair();
   const AgentId id = format::agent_id(signing_key.verify_key());
   HOLDFAST_ASSIGN(const format::SignedCharter signed_next,
-                  access->next_charter([&](format::Charter& next) -> Status {
+                  access->next_charter([&](format::Charter& next) {
                     next.agents.push_back({id, options.name, signing_key.verify_key(),
                                            curve.public_key, format::kAppend, 0, false});
-                    return {};
                   }));
 
   format::Credential credential = base_credential(*access, signed_next.charter, options.name);

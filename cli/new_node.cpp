@@ -35,7 +35,7 @@ Result<NewNode> embed_new_node(Session& session, NodeConnections& connections,
 Result<NewNode> new_node(Session& session, NodeConnections& connections, const std::string& text) {
   auto invite = format::parse_invite(text);
   if (invite) {
-    HOLDFAST_ASSIGN(CurveKeyPair keys, curve_key_pair_from_secret(invite->curve_secret.view()));
+    CurveKeyPair keys = curve_key_pair(invite->curve_secret);
     return NewNode{std::move(invite->node), std::move(keys)};
   }
   if (text.find('/') == std::string::npos && !std::filesystem::exists(text))

@@ -155,10 +155,9 @@ Result<int> add_node(Session& session, const NodeAddOptions& options) {
   if (known && !leaving) {
     HOLDFAST_TRY_OR(bring_back(session, *link, charter), "node add");
   } else {
-    HOLDFAST_ASSIGN_OR(charter, access->next_charter([&](Charter& next) -> Status {
+    HOLDFAST_ASSIGN_OR(charter, access->next_charter([&](Charter& next) {
       put_in(next, joining.node, leaving);
       next.write_quorum = quorum_after(current->charter, next.nodes.size(), options.write_quorum);
-      return {};
     }),
                        "node add");
     HOLDFAST_TRY_OR(access->replace_charter(charter, link), "node add");
@@ -188,13 +187,11 @@ Result<int> remove_node(Session& session, const NodeRemoveOptions& options) {
   if (!options.force)
     HOLDFAST_TRY_OR(require_others_hold_all(session, *access, leaving),
                     fmt::format("without {}", printable(leaving.name)));
-  HOLDFAST_ASSIGN_OR(
-      const format::SignedCharter charter, access->next_charter([&](Charter& next) -> Status {
-        std::erase_if(next.nodes, [&](const auto& node) { return node.id == leaving.id; });
-        next.write_quorum = quorum_after(current->charter, next.nodes.size(), options.write_quorum);
-        return {};
-      }),
-      "node remove");
+  HOLDFAST_ASSIGN_OR(const format::SignedCharter charter, access->next_charter([&](Charter& next) {
+    std::erase_if(next.nodes, [&](const auto& node) { return node.id == leaving.id; });
+    next.write_quorum = quorum_after(current->charter, next.nodes.size(), options.write_quorum);
+  }),
+                     "node remove");
   HOLDFAST_TRY_OR(access->replace_charter(charter), "node remove");
   HOLDFAST_TRY(access->close());
   session.output.line(fmt::format(

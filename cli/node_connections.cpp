@@ -30,6 +30,9 @@ NodeConnections::~NodeConnections() {
 Result<format::CharterNode> NodeConnections::embed(repository::DataFolder folder) {
   const std::string name = folder.configuration().name;
   const CurveKey key = folder.keys().public_key;
+  // Who asks twice would wait for himself.
+  if (const auto* const host = host_at(repository::embedded_endpoint(folder.path())))
+    return format::CharterNode{host->id(), name, {host->endpoint(), key}};
   repository::LockPatience patience;
   patience.timeout = lock_wait_;
   patience.wait = [this](const Error& reason) {
@@ -44,6 +47,12 @@ Result<format::CharterNode> NodeConnections::embed(repository::DataFolder folder
   return format::CharterNode{hosts_.back()->id(), name, {hosts_.back()->endpoint(), key}};
 }
 
+const repository::NodeHost* NodeConnections::host_at(const std::string& endpoint) const {
+  const auto found =
+      std::ranges::find_if(hosts_, [&](const auto& host) { return host->endpoint() == endpoint; });
+  return found == hosts_.end() ? nullptr : found->get();
+}
+
 Result<Dialer*> NodeConnections::dialer_for(const format::CharterNode& node,
                                             const CurveKeyPair& keys) {
   if (!node.address.endpoint.starts_with(kFolderScheme)) {
@@ -51,9 +60,7 @@ Result<Dialer*> NodeConnections::dialer_for(const format::CharterNode& node,
         std::make_unique<ZmqDialer>(work_.zmq(), work_.loop, work_.random, keys.clone()));
     return dialers_.back().get();
   }
-  const bool embedded = std::ranges::any_of(
-      hosts_, [&](const auto& host) { return host->endpoint() == node.address.endpoint; });
-  if (!embedded) {
+  if (host_at(node.address.endpoint) == nullptr) {
     HOLDFAST_ASSIGN(auto folder,
                     repository::DataFolder::open(
                         work_.files, node.address.endpoint.substr(kFolderScheme.size())));

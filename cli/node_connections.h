@@ -25,7 +25,7 @@ class NodeConnections {
   NodeConnections(const NodeConnections&) = delete;
   NodeConnections& operator=(const NodeConnections&) = delete;
 
-  // Opens the data folder in this process and returns what a charter says of it.
+  // Opens the data folder in this process, if it is not yet, and returns what a charter says of it.
   Result<format::CharterNode> embed(repository::DataFolder folder);
   // Begins to connect; an address that cannot work makes a link that is down. A "dir:" node is
   // embedded first if it is not yet.
@@ -43,6 +43,7 @@ class NodeConnections {
   Status stop();
 
  private:
+  const repository::NodeHost* host_at(const std::string& endpoint) const;
   Result<Dialer*> dialer_for(const format::CharterNode& node, const CurveKeyPair& keys);
 
   Workplace& work_;

@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "common/posix/child_process.h"
+#include "common/posix/system_call.h"
 
 namespace holdfast::cli {
 namespace {
@@ -27,8 +28,7 @@ Result<std::string> read_line(int fd, std::string_view what) {
   std::string text;
   std::array<char, 4096> piece{};
   for (;;) {
-    const ssize_t count = ::read(fd, piece.data(), piece.size());
-    if (count < 0 && errno == EINTR) continue;
+    const ssize_t count = retry_interrupted([&] { return ::read(fd, piece.data(), piece.size()); });
     if (count < 0) return error_from_errno(errno, what);
     if (count == 0) break;
     text.append(piece.data(), static_cast<std::size_t>(count));
@@ -46,6 +46,21 @@ Result<std::string> from_file(const std::string& path) {
   return read_line(file.get(), fmt::format("passphrase file {}", path));
 }
 
+// Of a command whose first line was read. It is read on, for it would wait for that; not to its
+// end, for something that it left behind may keep that open.
+Result<ChildEnd> end_of(ChildProcess& process, int output) {
+  std::array<char, 4096> piece{};
+  for (std::size_t more = 0;;) {
+    auto end = process.wait(std::nullopt, output);
+    if (end || end.error().code() != Code::kInterrupted) return end;
+    const ssize_t count =
+        retry_interrupted([&] { return ::read(output, piece.data(), piece.size()); });
+    if (count <= 0) return process.wait();
+    more += static_cast<std::size_t>(count);
+    if (more > kMostBytes) return Error(Code::kInvalidArgument, "prints more than a passphrase");
+  }
+}
+
 Result<std::string> from_command(const std::string& command) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return error_from_errno(errno, "pipe");
@@ -56,8 +71,8 @@ Result<std::string> from_command(const std::string& command) {
   child.output = writing.get();
   HOLDFAST_ASSIGN_OR(const auto process, ChildProcess::start(child), "passphrase command");
   writing.reset();
-  auto line = read_line(reading.get(), "passphrase command");
-  HOLDFAST_ASSIGN_OR(const ChildEnd end, process->wait(), "passphrase command");
+  HOLDFAST_ASSIGN(std::string line, read_line(reading.get(), "passphrase command"));
+  HOLDFAST_ASSIGN_OR(const ChildEnd end, end_of(*process, reading.get()), "passphrase command");
   if (!end.succeeded())
     return Error(Code::kWrongPassphrase,
                  fmt::format("passphrase command \"{}\" {}", command, end.describe()));

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "agent/node_repair.h"
-#include "cli/progress_display.h"
+#include "cli/repair_output.h"
 #include "cli/snapshot_access.h"
 #include "common/base/text.h"
 
@@ -13,18 +13,6 @@ namespace {
 
 using agent::NodeLink;
 using agent::RepairReport;
-
-ProgressDisplay::Picture picture_of(const std::string& name, const RepairReport& so_far,
-                                    std::size_t snapshots) {
-  const std::size_t done = so_far.completed.size() + so_far.failed.size();
-  return {{fmt::format("{}: {} of {} snapshots, {} sent", name, done, snapshots,
-                       human_bytes(so_far.sent_bytes))},
-          Json{{"message_type", "status"},
-               {"node", name},
-               {"snapshots", snapshots},
-               {"snapshots_done", done},
-               {"bytes_sent", so_far.sent_bytes}}};
-}
 
 RepairReport repair_node(Session& session, RepositoryAccess& access,
                          const agent::WriterKeys& writer,
@@ -50,25 +38,6 @@ RepairReport repair_node(Session& session, RepositoryAccess& access,
   });
   work.drain();
   return std::move(*outcome);
-}
-
-void print(Output& output, const std::string& name, const RepairReport& report) {
-  output.line(fmt::format("node {}: {} snapshots completed, {} sent", name, report.completed.size(),
-                          human_bytes(report.sent_bytes)));
-  Json failures = Json::array();
-  for (const auto& [snapshot, reason] : report.failed) {
-    output.line(fmt::format("  snapshot {} cannot be completed: {}", snapshot.short_hex(),
-                            reason.message()));
-    failures.push_back({{"snapshot", snapshot.hex()}, {"error", reason.message()}});
-  }
-  if (report.ended) output.line(fmt::format("  ended early: {}", report.ended->message()));
-  Json object{{"message_type", "node"},
-              {"name", name},
-              {"completed", report.completed.size()},
-              {"bytes_sent", report.sent_bytes},
-              {"failed", std::move(failures)}};
-  if (report.ended) object["error"] = report.ended->message();
-  output.object(object);
 }
 
 }  // namespace
@@ -100,7 +69,7 @@ Result<int> repair(Session& session, const RepairCommandOptions& options) {
     }
     const RepairReport report =
         repair_node(session, *access, *writer, reader, *links[i], std::move(missed));
-    print(output, printable(links[i]->name()), report);
+    print_report(output, printable(links[i]->name()), report);
     ended = ended || report.ended.has_value();
     failed = failed || !report.failed.empty();
     completed += report.completed.size();

@@ -80,9 +80,7 @@ Status RepositoryAccess::open_credential(const std::string& path) {
   HOLDFAST_ASSIGN(const Buffer text, read_file(work_.files, path, kMaxCredential));
   HOLDFAST_ASSIGN(credential_, format::parse_credential(as_text(text)));
   id_ = credential_->repository;
-  HOLDFAST_ASSIGN(const CurveKeyPair keys,
-                  curve_key_pair_from_secret(credential_->curve_secret.view()));
-  for (const format::CharterNode& node : credential_->nodes) connections_.connect(node, id_, keys);
+  connect_to(credential_->nodes);
   return {};
 }
 
@@ -90,7 +88,7 @@ Result<const format::SignedCharter*> RepositoryAccess::charter() {
   if (charter_) return &*charter_;
   auto known = local_->known_charter();
   // Of the nodes that the credential names none may be left; or of these, if it is the newer one.
-  if (credential_ && known && *known) HOLDFAST_TRY(connect_to((*known)->charter.nodes));
+  if (credential_ && known && *known) connect_to((*known)->charter.nodes);
   connections_.settle(kGrace);
   may_keep_ = known || known.error().code() == Code::kCorrupt;
   if (known)
@@ -129,7 +127,7 @@ Result<const format::SignedCharter*> RepositoryAccess::charter() {
   if (newest > seen) keep(*charter_);
   hand_on(*charter_);
   if (credential_) {
-    HOLDFAST_TRY(connect_to(charter_->charter.nodes));
+    connect_to(charter_->charter.nodes);
     leave_all_but(charter_->charter.nodes);
   }
   return &*charter_;
@@ -151,15 +149,13 @@ bool is_reached_by(const agent::NodeLink& link, const format::CharterNode& node)
 }  // namespace
 
 // Nodes come and move after the credential was written.
-Status RepositoryAccess::connect_to(const std::vector<format::CharterNode>& nodes) {
-  HOLDFAST_ASSIGN(const CurveKeyPair keys,
-                  curve_key_pair_from_secret(credential_->curve_secret.view()));
+void RepositoryAccess::connect_to(const std::vector<format::CharterNode>& nodes) {
+  const CurveKeyPair keys = curve_key_pair(credential_->curve_secret);
   for (const format::CharterNode& node : nodes) {
     const auto linked = links();
     if (std::ranges::none_of(linked, [&](auto* link) { return is_reached_by(*link, node); }))
       connections_.connect(node, id_, keys);
   }
-  return {};
 }
 
 // And go: connections are to those of the charter, where it says that they are.
@@ -244,7 +240,7 @@ Result<std::shared_ptr<const agent::ReaderKeys>> RepositoryAccess::reader_keys()
 }
 
 Result<format::SignedCharter> RepositoryAccess::next_charter(
-    const std::function<Status(format::Charter&)>& change) {
+    const std::function<void(format::Charter&)>& change) {
   HOLDFAST_TRY(may(format::kAdmin, "change the repository's charter"));
   HOLDFAST_ASSIGN(const format::SignedCharter* current, charter());
   HOLDFAST_ASSIGN(const format::VaultSecrets* vault_secrets, secrets());
@@ -252,7 +248,7 @@ Result<format::SignedCharter> RepositoryAccess::next_charter(
   ++next.version;
   next.previous = current->digest;
   next.created = work_.clock.wall();
-  HOLDFAST_TRY(change(next));
+  change(next);
   HOLDFAST_ASSIGN(const Bytes vault, format::vault_of(current->record));
   return format::parse_charter(
       format::sign_charter(std::move(next), vault, vault_secrets->admin_seed).record, id_);

@@ -56,7 +56,7 @@ class RepositoryAccess {
   Result<const format::VaultSecrets*> secrets();
   // The newest charter with this change, as its next version, signed and found to be one. On no
   // node yet. Asks for the passphrase.
-  Result<format::SignedCharter> next_charter(const std::function<Status(format::Charter&)>& change);
+  Result<format::SignedCharter> next_charter(const std::function<void(format::Charter&)>& change);
   // Gives the next charter to all nodes, to `joining`, which may be null, after the others. Fails,
   // with each node's reason, if fewer of its nodes than the write quorum take it; the others get it
   // later.
@@ -78,7 +78,7 @@ class RepositoryAccess {
         connections_(work, log_, output, options.lock_wait) {}
   Status open_directory(const std::string& path);
   Status open_credential(const std::string& path);
-  Status connect_to(const std::vector<format::CharterNode>& nodes);
+  void connect_to(const std::vector<format::CharterNode>& nodes);
   void leave_all_but(const std::vector<format::CharterNode>& nodes);
   void keep(const format::SignedCharter& charter);
   void hand_on(const format::SignedCharter& charter);

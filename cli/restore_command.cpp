@@ -191,9 +191,7 @@ Result<int> restore(Session& session, const RestoreCommandOptions& given) {
                                    : select_at(list, at, filter));
   if (snapshot->detail)
     for (const std::string& path : snapshot->detail->paths)
-      options.sources.push_back(path.substr(path.find_first_not_of('/') == std::string::npos
-                                                ? path.size()
-                                                : path.find_first_not_of('/')));
+      options.sources.push_back(path.substr(std::min(path.find_first_not_of('/'), path.size())));
 
   agent::ObjectFetcher fetcher(access->links(), keys, work.loop, work.clock, work.pool,
                                access->fetch_policy());

@@ -1,119 +1,9 @@
 // `holdfast verify`: whether each node alone can restore every snapshot.
-#include <fmt/format.h>
-
-#include <algorithm>
-
 #include "agent/verify_session.h"
-#include "cli/progress_display.h"
 #include "cli/snapshot_access.h"
-#include "common/base/text.h"
+#include "cli/verify_output.h"
 
 namespace holdfast::cli {
-namespace {
-
-using agent::NodeVerdict;
-using agent::VerifyFinding;
-using agent::VerifyResult;
-
-constexpr std::size_t kFindingsPrinted = 100;
-
-ProgressDisplay::Picture picture_of(const VerifyResult& result, std::size_t snapshots) {
-  ProgressDisplay::Picture picture;
-  picture.lines.push_back(fmt::format("{} of {} snapshots, {} catalog objects read",
-                                      result.snapshots, snapshots, result.lists));
-  picture.status = Json{{"message_type", "status"},
-                        {"snapshots", snapshots},
-                        {"snapshots_read", result.snapshots},
-                        {"lists", result.lists}};
-  picture.status["nodes"] = Json::array();
-  for (const NodeVerdict& node : result.nodes) {
-    picture.lines.push_back(
-        fmt::format("  {:<16} {}", printable(node.name),
-                    node.failure ? "failed: " + node.failure->message()
-                    : node.done  ? std::string("done")
-                    : node.total_bytes == 0
-                        ? std::string("checking")
-                        : fmt::format("{}  {} of {}", bar(node.bytes, node.total_bytes),
-                                      human_bytes(node.bytes), human_bytes(node.total_bytes))));
-    picture.status["nodes"].push_back({{"name", node.name},
-                                       {"done", node.done},
-                                       {"bytes", node.bytes},
-                                       {"total_bytes", node.total_bytes}});
-  }
-  return picture;
-}
-
-std::string text_of(const VerifyFinding& finding) {
-  std::string text;
-  if (finding.object) text += fmt::format("object {}: ", finding.object->short_hex());
-  text += finding.problem;
-  if (finding.snapshot) {
-    text += fmt::format("; snapshot {}", finding.snapshot->short_hex());
-    if (!finding.path.empty())
-      text += fmt::format(", {}/{}", finding.is_subtree ? "from " : "", printable(finding.path));
-    if (finding.is_subtree) text += " on";
-  }
-  return text;
-}
-
-void print_finding(Output& output, const std::string& node, const VerifyFinding& finding) {
-  output.line(fmt::format("  {}", text_of(finding)));
-  Json object{{"message_type", "finding"}, {"problem", finding.problem}};
-  if (!node.empty()) object["node"] = node;
-  if (finding.object) object["object"] = finding.object->hex();
-  if (finding.snapshot) {
-    object["snapshot"] = finding.snapshot->hex();
-    put_bytes(object, "path", "/" + finding.path);
-    object["is_subtree"] = finding.is_subtree;
-  }
-  output.object(object);
-}
-
-void print_findings(Output& output, const std::string& node,
-                    const std::vector<VerifyFinding>& findings, std::uint64_t count) {
-  const std::size_t most = output.json ? findings.size() : kFindingsPrinted;
-  for (std::size_t at = 0; at < std::min(most, findings.size()); ++at)
-    print_finding(output, node, findings[at]);
-  if (count > most) output.line(fmt::format("  and {} more", count - most));
-}
-
-void print_node(Output& output, const NodeVerdict& node) {
-  const std::string name = printable(node.name);
-  if (node.failure)
-    output.line(fmt::format("node {}: not verified: {}", name, node.failure->message()));
-  else if (node.is_clean())
-    output.line(fmt::format("node {}: no problem; {} frames, {} read, {} drawn and opened here",
-                            name, node.frames, human_bytes(node.bytes), node.spot_checks));
-  else
-    output.line(fmt::format("node {}: DAMAGED", name));
-  for (const std::string& problem : node.problems) output.line("  " + printable(problem));
-  for (const ManifestId& id : node.incomplete)
-    output.line(fmt::format("  snapshot {} is not whole here", id.short_hex()));
-  print_findings(output, node.name, node.findings, node.finding_count);
-  Json object{{"message_type", "node"},
-              {"name", node.name},
-              {"verified", node.done && !node.failure},
-              {"clean", node.is_clean()},
-              {"frames", node.frames},
-              {"bytes", node.bytes},
-              {"spot_checks", node.spot_checks},
-              {"findings", node.finding_count},
-              {"problems", node.problems}};
-  if (node.failure) object["error"] = node.failure->message();
-  output.object(object);
-}
-
-// A node that cannot be reached is no damage: the command failed to verify it.
-int exit_code_of(const VerifyResult& result) {
-  const bool damaged =
-      result.finding_count > 0 || std::ranges::any_of(result.nodes, [](const NodeVerdict& node) {
-        return !node.problems.empty() || !node.incomplete.empty() || node.finding_count > 0;
-      });
-  if (damaged) return kDamaged;
-  return result.is_clean() ? kDone : kFailed;
-}
-
-}  // namespace
 
 Result<int> verify(Session& session, const VerifyCommandOptions& given) {
   Workplace& work = session.work;
@@ -128,35 +18,21 @@ Result<int> verify(Session& session, const VerifyCommandOptions& given) {
   HOLDFAST_ASSIGN(agent::SnapshotList list, list_and_warn(session, *access, *keys));
   const std::size_t snapshots = list.snapshots.size();
 
-  using Outcome = std::shared_ptr<VerifyResult>;
+  using Outcome = std::shared_ptr<agent::VerifyResult>;
   Outcome outcome;
   {
     agent::VerifySession run(access->links(), keys, work.loop, work.clock, work.pool, work.random);
     const ProgressDisplay display(work, session.output,
                                   [&] { return picture_of(run.so_far(), snapshots); });
     outcome = work.await<Outcome>([&](const std::function<void(Outcome)>& done) {
-      run.start(std::move(list), options, [done](VerifyResult result) {
-        done(std::make_shared<VerifyResult>(std::move(result)));
+      run.start(std::move(list), options, [done](agent::VerifyResult result) {
+        done(std::make_shared<agent::VerifyResult>(std::move(result)));
       });
     });
     work.drain();
   }
-  for (const NodeVerdict& node : outcome->nodes) print_node(session.output, node);
-  if (outcome->finding_count > 0) {
-    session.output.line("on no node, or wrong wherever it comes from:");
-    print_findings(session.output, "", outcome->findings, outcome->finding_count);
-  }
-  const int code = exit_code_of(*outcome);
-  session.output.line(fmt::format("{} snapshots, {} catalog objects: {}", outcome->snapshots,
-                                  outcome->lists,
-                                  code == kDone      ? "no problem found"
-                                  : code == kDamaged ? "DAMAGE FOUND"
-                                                     : "not everything could be verified"));
-  session.output.object(Json{{"message_type", "summary"},
-                             {"snapshots", outcome->snapshots},
-                             {"lists", outcome->lists},
-                             {"clean", code == kDone}});
-  return code;
+  print_report(session.output, *outcome);
+  return exit_code_of(*outcome);
 }
 
 }  // namespace holdfast::cli

@@ -39,14 +39,15 @@ CurveKey curve_public_key(const crypto::SecretKey& secret_key) {
   return key;
 }
 
+CurveKeyPair curve_key_pair(const crypto::SecretKey& secret_key) {
+  return {curve_public_key(secret_key), secret_key.clone()};
+}
+
 Result<CurveKeyPair> curve_key_pair_from_secret(ByteView secret_key) {
   if (secret_key.size() != crypto::SecretKey::kSize)
     return Error(Code::kInvalidArgument,
                  "a CURVE secret key has 32 bytes, not " + std::to_string(secret_key.size()));
-  CurveKeyPair pair;
-  pair.secret_key = crypto::SecretKey::from(secret_key);
-  pair.public_key = curve_public_key(pair.secret_key);
-  return pair;
+  return curve_key_pair(crypto::SecretKey::from(secret_key));
 }
 
 }  // namespace holdfast

@@ -16,6 +16,7 @@ struct CurveKeyPair {
 
 CurveKeyPair generate_curve_key_pair();
 CurveKey curve_public_key(const crypto::SecretKey& secret_key);
+CurveKeyPair curve_key_pair(const crypto::SecretKey& secret_key);
 // The pair that belongs to 32 secret bytes; kInvalidArgument for another length.
 Result<CurveKeyPair> curve_key_pair_from_secret(ByteView secret_key);
 

@@ -5,14 +5,12 @@
 
 #include <filesystem>
 #include <functional>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "cli/commands.h"
 #include "tests/testing/seed.h"
-#include "tests/unit/cli/failing_workplace.h"
+#include "tests/unit/cli/command_fixture.h"
 
 namespace holdfast::cli {
 namespace {
@@ -20,37 +18,9 @@ namespace {
 using ::testing::AnyOf;
 using ::testing::HasSubstr;
 
-class CommandsUnderFailingCalls : public WorkplaceTest {
+class CommandsUnderFailingCalls : public CommandTest {
  protected:
-  using Command = std::function<Result<int>(Session&)>;
-
-  void SetUp() override {
-    InitOptions options;
-    options.kdf_cost = "low";
-    options.nodes = nodes_;
-    ASSERT_EQ(run([&](Session& session) { return init(session, options); }).code, kDone);
-    write_source("a", "some content");
-    write_source("b", std::string(200'000, 'b'));
-    ASSERT_EQ(run(backup_it()).code, kDone);
-  }
-  void write_source(const std::string& name, const std::string& content) {
-    PosixFileSystem files;
-    ASSERT_TRUE(make_directories(files, source()));
-    ASSERT_TRUE(write_file_atomically(files, source() + "/" + name, as_bytes(content)));
-  }
-  std::string source() const { return folder() + "/source"; }
-  Command backup_it() const {
-    BackupOptions options;
-    options.source.paths = {source()};
-    return [options](Session& session) { return backup(session, options); };
-  }
-  Command restore_to(const std::string& target) const {
-    RestoreCommandOptions options;
-    options.snapshot = "latest";
-    options.target = target;
-    options.verify = true;
-    return [options](Session& session) { return restore(session, options); };
-  }
+  void SetUp() override { make_repository_with_a_snapshot(); }
 
   // All that commands leave behind, which would otherwise let each one make more calls.
   void keep_state() { copy(folder(), kept_.path()); }
@@ -59,29 +29,6 @@ class CommandsUnderFailingCalls : public WorkplaceTest {
     copy(kept_.path(), folder());
   }
 
-  // What a program would show of a run.
-  struct Outcome {
-    int code = kFailed;
-    std::string printed;  // to standard output
-    std::string said;     // wherever
-  };
-  Outcome run(const Command& command, Fault fault = {}) {
-    ::testing::internal::CaptureStdout();
-    ::testing::internal::CaptureStderr();
-    Outcome outcome;
-    {
-      Workplace work(files_with(fault));
-      Session session{work, output_, {repository_, {}}};
-      const Result<int> result = command(session);
-      outcome.code = result ? *result : kFailed;
-      if (!result) outcome.said = result.error().message();
-    }
-    std::fflush(stdout);
-    outcome.printed = ::testing::internal::GetCapturedStdout();
-    outcome.said += outcome.printed;
-    outcome.said += ::testing::internal::GetCapturedStderr();
-    return outcome;
-  }
   // Call after call fails, until the command makes no more of them; where that takes long, every
   // few calls, from one that is drawn. `least` is fewer than there are; `after` looks at each
   // outcome.
@@ -107,15 +54,7 @@ class CommandsUnderFailingCalls : public WorkplaceTest {
     const Outcome healthy = run(command);
     EXPECT_EQ(healthy.code, kDone) << healthy.said;
   }
-  void expect_clean() {
-    VerifyCommandOptions options;
-    options.read_data = true;
-    const Outcome verified = run([&](Session& session) { return verify(session, options); });
-    EXPECT_EQ(verified.code, kDone) << verified.said;
-  }
 
-  std::string repository_ = folder() + "/repository";
-  std::vector<std::string> nodes_;
   std::uint64_t stride_ = 1;
 
  private:
@@ -136,21 +75,7 @@ class CommandsOnNodesUnderFailingCalls : public CommandsUnderFailingCalls {
     nodes_ = {folder() + "/one", folder() + "/two"};
     stride_ = 7;
   }
-  std::vector<std::string> listed_nodes() {
-    const Outcome listed = run([](Session& session) { return list_nodes(session); });
-    EXPECT_EQ(listed.code, kDone) << listed.said;
-    std::vector<std::string> nodes;
-    std::istringstream lines(listed.printed);
-    std::string line;
-    std::getline(lines, line);  // the header
-    while (std::getline(lines, line)) nodes.push_back(line);
-    return nodes;
-  }
   std::size_t count_nodes() { return listed_nodes().size(); }
-  std::string id_of_last_node() {
-    const std::string line = listed_nodes().back();
-    return line.substr(0, line.find(' '));
-  }
 };
 
 TEST_F(CommandsUnderFailingCalls, BackupSaysWhyAndTheNextOneIsWhole) {
