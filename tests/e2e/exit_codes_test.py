@@ -64,6 +64,12 @@ if os.geteuid() == 0:
                        f"'{program}' backup -r nobody/repo '{source}'")
     expect(result.returncode == 3, f"unreadable file: {result.returncode}\n{result.stderr}")
     expect("secret" in result.stderr, f"the unreadable file is not named: {result.stderr}")
+    listed = as_nobody(f"'{program}' ls -r nobody/repo latest --json")
+    marked = [line for line in listed.stdout.splitlines() if '"condition":"unreadable"' in line]
+    expect(len(marked) == 1 and "/secret" in marked[0], f"{listed.stdout}{listed.stderr}")
+    (source / "closed").mkdir(mode=0o700)
+    result = as_nobody(f"'{program}' backup --dry-run -r nobody/repo '{source}'")
+    expect(result.returncode == 3 and "/closed: " in result.stderr, f"a dry run: {result.stderr}")
 
     # A credential, a passphrase and a profile that are not for him are named, with the reason.
     agent = shutil.copy(BIN / "holdfast-agent", here / "holdfast-agent")

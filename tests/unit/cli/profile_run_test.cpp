@@ -1,8 +1,10 @@
 #include "cli/profile_run.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 #include <stdlib.h>
 
+#include "cli/commands.h"
+#include "cli/exit_code.h"
 #include "tests/unit/common/posix/temporary_folder.h"
 
 namespace holdfast::cli {
@@ -88,6 +90,102 @@ TEST_F(ProfileOfARun, IsLockedUntilItEndsHoweverItIsNamed) {
     EXPECT_TRUE(lock_profile(files_, other)) << "another profile of that name";
   }
   EXPECT_TRUE(lock_profile(files_, path));
+}
+
+TEST_F(ProfileOfARun, OfTheSystemIsLockedByItsNameAlone) {
+  ASSERT_TRUE(lock_profile(files_, "/etc/holdfast/home.toml"));
+  EXPECT_TRUE(*files_.exists(folder_.path() + "/home.lock"));
+}
+
+TEST_F(ProfileOfARun, IsLockedInTheCacheWhereThereIsNoStateFolder) {
+  ::setenv("HOLDFAST_STATE_DIR", (folder_.path() + "/absent").c_str(), 1);
+  ::setenv("HOLDFAST_CACHE_DIR", (folder_.path() + "/cache").c_str(), 1);
+  EXPECT_TRUE(lock_profile(files_, "/etc/holdfast/home.toml"));
+  EXPECT_TRUE(*files_.exists(folder_.path() + "/cache/home.lock"));
+  ::setenv("HOLDFAST_CACHE_DIR", "/dev/null/cache", 1);
+  const auto lock = lock_profile(files_, "/etc/holdfast/home.toml");
+  ASSERT_FALSE(lock);
+  EXPECT_THAT(lock.error().message(), ::testing::HasSubstr("folder for the profile's lock"));
+}
+
+TEST_F(ProfileOfARun, WithANameThatNoFileCanHaveIsAnError) {
+  const auto lock = lock_profile(files_, "/" + std::string(300, 'x') + ".toml");
+  ASSERT_FALSE(lock);
+  EXPECT_THAT(lock.error().message(), ::testing::HasSubstr("the profile's lock"));
+}
+
+// What a run leaves when there was nothing to back up to.
+class FailedRun : public ProfileOfARun {
+ protected:
+  FailedRun() {
+    ::setenv("HOLDFAST_CACHE_DIR", (folder_.path() + "/cache").c_str(), 1);
+    profile_.access.repository = folder_.path() + "/absent";
+    profile_.backup.source.paths = {"/etc"};
+    profile_.receipt = folder_.path() + "/receipt";
+    profile_.retry = Duration(0);
+    profile_.hooks.failure = {"touch", folder_.path() + "/failure"};
+    profile_.hooks.after = {"touch", folder_.path() + "/after"};
+  }
+  int run() {
+    Output output("holdfast-agent");
+    output.verbosity = 0;
+    Workplace work;
+    Session session{work, output, profile_.access};
+    ::testing::internal::CaptureStderr();
+    const int code = run_profile(session, "home", profile_);
+    said_ = ::testing::internal::GetCapturedStderr();
+    return code;
+  }
+  Json receipt() {
+    const auto text = read_file(files_, profile_.receipt, 1 << 20);
+    EXPECT_TRUE(text);
+    return Json::parse(as_text(*text));
+  }
+  bool exists(const std::string& name) { return *files_.exists(folder_.path() + "/" + name); }
+  std::string said_;
+};
+
+TEST_F(FailedRun, IsSaidByItsCodeItsReceiptAndItsHook) {
+  EXPECT_EQ(run(), kNoSuchRepository);
+  EXPECT_EQ(receipt()["attempts"], 1);
+  EXPECT_EQ(receipt()["exit_code"], kNoSuchRepository);
+  EXPECT_THAT(receipt()["error"].get<std::string>(),
+              ::testing::StartsWith("there is no repository"));
+  EXPECT_TRUE(exists("failure"));
+  EXPECT_FALSE(exists("after"));
+}
+
+TEST_F(FailedRun, IsTriedAgainAsLongAsItMayCome) {
+  profile_.retry = std::chrono::milliseconds(50);
+  EXPECT_EQ(run(), kNoSuchRepository);
+  EXPECT_EQ(receipt()["attempts"], 2);
+  EXPECT_THAT(receipt()["error"].get<std::string>(),
+              ::testing::StartsWith("given up after 2 attempts: "));
+  EXPECT_THAT(said_, ::testing::HasSubstr("; trying again in 1 s"));
+}
+
+TEST_F(FailedRun, IsNotTriedAgainWhereTimeChangesNothing) {
+  profile_.retry = std::chrono::hours(1);
+  profile_.backup.source.paths = {folder_.path() + "/nothing"};
+  EXPECT_EQ(run(), kFailed);
+  EXPECT_EQ(receipt()["attempts"], 1);
+}
+
+TEST_F(FailedRun, ByTheHookBeforeMakesNoAttempt) {
+  profile_.hooks.before = {"false"};
+  EXPECT_EQ(run(), kFailed);
+  EXPECT_EQ(receipt()["attempts"], 0);
+  EXPECT_TRUE(exists("failure"));
+}
+
+TEST_F(FailedRun, WhoseHookAndReceiptFailSaysSo) {
+  profile_.hooks.failure = {"false"};
+  profile_.receipt = "/dev/null/receipt";
+  profile_.metrics_textfile = "/dev/null/metrics";
+  EXPECT_EQ(run(), kNoSuchRepository);
+  EXPECT_THAT(said_, ::testing::AllOf(::testing::HasSubstr("warning: receipt: "),
+                                      ::testing::HasSubstr("warning: metrics_textfile: "),
+                                      ::testing::HasSubstr("failure")));
 }
 
 }  // namespace

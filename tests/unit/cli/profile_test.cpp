@@ -187,5 +187,35 @@ TEST(Profile, SaysHowDeepAVerificationReads) {
       "p.toml: verify has read_data or read_data_subset, not both");
 }
 
+TEST(Profile, RefusesEmptyTextsAndSizesBelowNothing) {
+  for (const char* line :
+       {"host = \"\"", "host = 7", "repository = \"\"", "repository = 7", "tags = [\"\"]",
+        "tags = [7]", "tags = \"a\"", "exclude_larger_than = -1", "exclude_larger_than = \"-1\"",
+        "exclude_larger_than = 1.5", "[hooks]\nbefore = \"\"", "[hooks]\nbefore = []"}) {
+    const auto profile = parse_profile(std::string("paths = [\"/a\"]\n") + line + "\n", "p.toml");
+    EXPECT_FALSE(profile) << line;
+  }
+  EXPECT_EQ(parse_profile("paths = [\"/a\"]\nexclude_larger_than = 0\n", "p.toml")
+                ->backup.source.exclude_larger_than,
+            "0");
+}
+
+TEST(Profile, MayHaveItsPathsFromAnyOneSource) {
+  for (const char* line : {"paths = [\"/a\"]", "files_from = [\"/a\"]", "files_from0 = [\"/a\"]",
+                           "stdin_from_command = \"cat\""})
+    EXPECT_TRUE(parse_profile(line, "p.toml")) << line;
+  EXPECT_FALSE(parse_profile("host = \"a\"", "p.toml"));
+}
+
+TEST(Profile, VerifiesAllOrAPartAndNotBoth) {
+  const auto parses = [](const std::string& verify) {
+    return parse_profile("paths = [\"/a\"]\n[verify]\n" + verify, "p.toml").has_value();
+  };
+  EXPECT_TRUE(parses("read_data = true"));
+  EXPECT_TRUE(parses("read_data_subset = \"5%\""));
+  EXPECT_TRUE(parses("read_data = false\nread_data_subset = \"5%\""));
+  EXPECT_FALSE(parses("read_data = true\nread_data_subset = \"5%\""));
+}
+
 }  // namespace
 }  // namespace holdfast::cli

@@ -1,10 +1,15 @@
 #include "cli/run_record.h"
 
 #include <gtest/gtest.h>
+#include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
+#include "cli/exit_code.h"
 #include "cli/output.h"
 #include "common/posix/posix_file_system.h"
+#include "tests/testing/failing_system_call.h"
+#include "tests/testing/observed_files.h"
 #include "tests/unit/common/posix/temporary_folder.h"
 
 namespace holdfast::cli {
@@ -72,6 +77,27 @@ TEST(RunReceipt, OfAFailureSaysWhyAndNamesNoSnapshot) {
   EXPECT_FALSE(receipt.contains("nodes"));
 }
 
+TEST(RunReceipt, NamesEachOutcomeThatAScriptTellsApart) {
+  RunRecord run = good_run();
+  for (const auto& [code, outcome] :
+       std::vector<std::pair<int, std::string>>{{kDone, "done"},
+                                                {kSomeUnread, "some_unread"},
+                                                {kBehind, "not_on_every_node"},
+                                                {kInterruptedByUser, "interrupted"},
+                                                {kFailed, "failed"},
+                                                {kWrongPassphraseGiven, "failed"}}) {
+    run.exit_code = code;
+    EXPECT_EQ(Json::parse(receipt_of(run))["outcome"], outcome);
+  }
+}
+
+TEST(RunReceipt, OfADryRunOrOneThatCommittedNothingNamesNoSnapshot) {
+  RunRecord run = good_run();
+  run.report->manifest.reset();
+  EXPECT_FALSE(Json::parse(receipt_of(run)).contains("snapshot_id"));
+  EXPECT_EQ(metrics_of(run, "").find("last_success"), std::string::npos);
+}
+
 TEST(RunMetrics, AreThoseOfTheRun) {
   const std::string text = metrics_of(good_run(), "");
   for (const char* line :
@@ -103,6 +129,9 @@ TEST(RunMetrics, WithoutASuccessOrAfterAFileThatIsNoneOfOursNoneIsClaimed) {
   for (const char* earlier :
        {"", "holdfast_backup_last_success_timestamp_seconds", "\xff\xfe\n",
         "holdfast_backup_last_success_timestamp_seconds{profile=\"home\"} NaN\n",
+        "holdfast_backup_last_success_timestamp_seconds{profile=\"home\"} 17e999\n",
+        "holdfast_backup_last_success_timestamp_seconds{profile=\"home\"} 17 or so\n",
+        "holdfast_backup_last_success_timestamp_seconds{profile=\"home\"} 17s\n",
         "holdfast_backup_last_success_timestamp_seconds{profile=\"home\"} -1\n"})
     EXPECT_EQ(metrics_of(failed_run(), earlier).find("last_success"), std::string::npos) << earlier;
 }
@@ -130,6 +159,60 @@ TEST(RunMetrics, AreReadableForAllAndReceiptsAreNot) {
   EXPECT_EQ(stat.st_mode & 0777, 0600U);
   EXPECT_EQ(files.list(folder.path())->size(), 2U) << "something else was left there";
   EXPECT_FALSE(write_metrics(files, folder.path() + "/absent/x", good_run()));
+}
+
+TEST(RunMetrics, WhoseOldFileCannotBeReadAreWrittenWithoutTheLastSuccess) {
+  const TemporaryFolder folder;
+  PosixFileSystem machine;
+  const std::string path = folder.path() + "/home.prom";
+  ASSERT_TRUE(write_metrics(machine, path, good_run()));
+  std::string failing;
+  testing::ObservedFiles files(machine,
+                               [&](std::string_view call, const std::string& at) -> Status {
+                                 if (call == failing && at == path)
+                                   return Error(Code::kIo, "injected fault");
+                                 return {};
+                               });
+  failing = "exists";
+  EXPECT_FALSE(write_metrics(files, path, failed_run()));
+  failing = "read_at";
+  EXPECT_TRUE(write_metrics(files, path, failed_run()));
+  const std::string text(as_text(*read_file(machine, path, 1 << 20)));
+  EXPECT_EQ(text.find("last_success"), std::string::npos);
+  EXPECT_TRUE(has_line(text, "holdfast_backup_exit_code{profile=\"home\"} 1"));
+}
+
+TEST(RunMetrics, ThatNobodyElseCouldReadLeaveTheOldOnes) {
+  const TemporaryFolder folder;
+  PosixFileSystem files;
+  const std::string path = folder.path() + "/home.prom";
+  ASSERT_TRUE(write_metrics(files, path, good_run()));
+  Status written;
+  if (!testing::with_failing_system_calls({SYS_chmod, SYS_fchmodat}, EPERM, [&] {
+        written = write_metrics(files, path, failed_run());
+      }))
+    GTEST_SKIP() << "this kernel takes no filter";
+  ASSERT_FALSE(written);
+  EXPECT_EQ(as_text(*read_file(files, path, 1 << 20)), metrics_of(good_run(), ""));
+  EXPECT_EQ(files.list(folder.path())->size(), 1U) << "something else was left there";
+}
+
+// The environment is the process's: each test runs in one of its own.
+TEST(StateFolder, IsOneThatIsThere) {
+  const TemporaryFolder folder;
+  ::setenv("HOLDFAST_STATE_DIR", folder.path().c_str(), 1);
+  EXPECT_EQ(state_folder(), folder.path());
+  ::setenv("HOLDFAST_STATE_DIR", (folder.path() + "/absent").c_str(), 1);
+  EXPECT_EQ(state_folder(), "");
+  ::setenv("HOLDFAST_STATE_DIR", "/dev/null", 1);
+  EXPECT_EQ(state_folder(), "");
+  for (const bool empty : {true, false}) {
+    if (empty)
+      ::setenv("HOLDFAST_STATE_DIR", "", 1);
+    else
+      ::unsetenv("HOLDFAST_STATE_DIR");
+    EXPECT_TRUE(state_folder().empty() || state_folder() == "/var/lib/holdfast-agent");
+  }
 }
 
 }  // namespace

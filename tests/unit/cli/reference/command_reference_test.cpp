@@ -62,5 +62,20 @@ TEST(CommandReference, HasCommandsWithinCommandsAndTheirOperands) {
   EXPECT_TRUE(exports.operands[0].required);
 }
 
+TEST(CommandReference, LeavesOutWhatIsHiddenAndTakesNoOddTypeForChoices) {
+  CLI::App app("", "program");
+  std::string text;
+  app.add_option("--hidden", text, "Not shown")->group("");
+  app.add_option("--open", text, "Odd")->type_name("A{B");
+  app.add_option("--close", text, "Odd")->type_name("A}B");
+  app.add_subcommand("secret", "Not shown")->group("");
+  const CommandReference reference = reference_of(app);
+  EXPECT_THAT(reference.commands, IsEmpty());
+  ASSERT_EQ(reference.options.size(), 3U);  // --help comes first
+  EXPECT_THAT(reference.options[1].choices, IsEmpty());
+  EXPECT_EQ(reference.options[1].value, "A{B");
+  EXPECT_THAT(reference.options[2].choices, IsEmpty());
+}
+
 }  // namespace
 }  // namespace holdfast::cli

@@ -58,5 +58,39 @@ TEST(ManualPage, IsThereForEveryCommandAndCanBeFilledIn) {
   for (const std::string& name : wanted) EXPECT_TRUE(pages.contains(name)) << name;
 }
 
+TEST(ManualPage, ShowsEveryCharacterAsItIs) {
+  CommandReference program;
+  program.name = "p";
+  OptionReference option;
+  option.names = {"--it"};
+  option.value = "N";
+  option.description = "\\ * _ # [ | . ! ~ < - two\nlines";
+  option.default_value = "1.5";
+  program.options.push_back(option);
+  option.names = {"--flag"};
+  option.value = "";
+  option.description = "";
+  program.options.push_back(option);
+  option.names = {"--end"};
+  option.description = "Ends itself!";
+  program.options.push_back(option);
+  const auto page =
+      manual_page("@command  p\n@options\n",
+                  [&](const std::string&) -> Result<CommandReference> { return program; });
+  ASSERT_TRUE(page) << page.error().message();
+  EXPECT_EQ(*page,
+            "*\\-\\-it* _N_\n\t"
+            "\\\\ \\* \\_ \\# \\[ \\| \\. \\! \\~ \\< \\- two lines."
+            " The default is 1\\.5.\n\n"
+            "*\\-\\-flag*\n\t\n\n"
+            "*\\-\\-end*\n\tEnds itself\\!\n\n");
+}
+
+TEST(ManualPage, SaysThatALineHasTooManyOrTooFewWords) {
+  for (const char* text : {"@command\n", "@command holdfast\n@program-options more\n",
+                           "@command holdfast\n@synopsis more\n", "@command holdfast\n@command\n"})
+    EXPECT_FALSE(manual_page(text, program_named)) << text;
+}
+
 }  // namespace
 }  // namespace holdfast::cli

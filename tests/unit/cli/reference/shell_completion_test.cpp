@@ -117,5 +117,12 @@ TEST_F(Completion, LeavesNoQuoteOfADescriptionOpen) {
   EXPECT_THAT(fish_completion(program), HasSubstr("-d 'It'\\''s [a] thing: this'"));
 }
 
+TEST_F(Completion, OfZshTakesNoCharacterOfADescriptionForItsOwn) {
+  CommandReference program;
+  program.name = "p";
+  program.options.push_back({{"--it"}, "FILE", {}, "a\\b [c] d:e\nf", "", "", false, false});
+  EXPECT_THAT(zsh_completion(program), HasSubstr("a\\\\b \\[c\\] d\\:e f"));
+}
+
 }  // namespace
 }  // namespace holdfast::cli
