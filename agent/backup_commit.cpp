@@ -85,16 +85,14 @@ void BackupSession::conclude() {
   }
   if (!manifest_) return pipeline_->flush();
   prepare_ready();
-  if (phase_ == Phase::kEnded) return;
   commit_prepared();
-  if (phase_ == Phase::kEnded) return;
   if (open_calls_ != 0) return;
   const bool main_pass_open = std::any_of(nodes_.begin(), nodes_.end(), [](const auto& node) {
     return node->feed.active() && node->step == NodeState::Step::kStreaming && !node->catching_up;
   });
   if (main_pass_open) return;
   catch_up_next();
-  if (phase_ == Phase::kEnded || catch_up_ || open_calls_ != 0) return;
+  if (catch_up_) return;
 
   // Whoever is missing may be about to come back.
   const bool all = std::all_of(nodes_.begin(), nodes_.end(), [](const auto& node) {
@@ -166,10 +164,9 @@ void BackupSession::prepare(NodeState& node) {
 }
 
 void BackupSession::catch_up_next() {
-  if (catch_up_ || !own_catalog_ || HOLDFAST_PLANTED("leave a node behind")) return;
+  if (catch_up_ || HOLDFAST_PLANTED("leave a node behind")) return;
   for (const auto& node : nodes_) {
-    if (node->step != NodeState::Step::kStreaming || node->feed.active() || node->attempts >= 3 ||
-        node->hopeless)
+    if (node->step != NodeState::Step::kStreaming || node->attempts >= 3 || node->hopeless)
       continue;
     if (node->link.state() != NodeLink::State::kReady) continue;
     if (node->feed.state() == NodeFeed::State::kFailed && node->attempts > 0) continue;
@@ -201,7 +198,7 @@ void BackupSession::catch_up_next() {
 // The snapshot before differs from this one by what changed since; its list objects are in the
 // local catalog, and most of what they refer to is on the node by now.
 void BackupSession::bring_parent() {
-  if (catch_up_ || !parent_manifest_) return;
+  if (!parent_manifest_) return;
   for (const auto& node : nodes_) {
     if (!node->behind || node->parent_brought || node->step != NodeState::Step::kCommitted ||
         !node->feed.active())

@@ -11,7 +11,7 @@ namespace {
 // More pages than any repository has: a node that never ends is cut off.
 constexpr std::size_t kMostPages = 100'000;
 
-using Listed = std::map<ManifestId, std::string>;
+using Listed = std::map<ManifestId, format::SignedManifest>;
 
 // The manifests of one agent that a node lists, page after page. What the agent did not sign is
 // left out: a node that makes manifests up would fill the memory with them.
@@ -26,12 +26,12 @@ struct Listing {
   std::string take(const wire::ListManifestsReply& page) {
     std::string last;
     for (const auto& entry : page.manifests()) {
-      const auto manifest = format::parse_manifest(as_bytes(entry.manifest()));
+      auto manifest = format::parse_manifest(as_bytes(entry.manifest()));
       if (!manifest) continue;
       last = manifest->id.str();
       if (manifest->manifest.agent == format::agent_id(author) &&
           format::verify_manifest(*manifest, author))
-        found[manifest->id] = entry.manifest();
+        found.insert_or_assign(manifest->id, std::move(*manifest));
     }
     return page.more() && ++pages < kMostPages ? last : std::string();
   }
@@ -63,21 +63,18 @@ void BackupSession::relay_missed() {
   };
   auto relay = std::make_shared<Relay>();
   const auto commit_missed = [this, alive = alive_, relay] {
-    std::map<std::uint64_t, std::pair<format::SignedManifest, std::string>> all;  // by sequence
+    std::map<std::uint64_t, const format::SignedManifest*> all;  // by sequence
     for (const auto& [i, list] : relay->lists)
-      for (const auto& [id, bytes] : list) {
-        auto manifest = format::parse_manifest(as_bytes(bytes));
-        if (manifest)
-          all.try_emplace(manifest->manifest.sequence, std::pair(std::move(*manifest), bytes));
-      }
+      for (const auto& [id, manifest] : list)
+        all.try_emplace(manifest.manifest.sequence, &manifest);
     for (const auto& [i, list] : relay->lists) {
       const auto& node = nodes_[i];
       if (!node->behind) continue;
-      for (const auto& [sequence, entry] : all) {
-        if (list.contains(entry.first.id)) continue;
+      for (const auto& [sequence, manifest] : all) {
+        if (list.contains(manifest->id)) continue;
         ++open_calls_;
         wire::RequestProto request;
-        request.mutable_commit()->set_manifest(entry.second);
+        request.mutable_commit()->set_manifest(to_string(manifest->bytes));
         // A refusal is no failure: what it lacks of that snapshot is not in the source any more.
         node->link.call(std::move(request), {}, [this, alive](Result<NodeLink::Reply> reply) {
           if (!*alive || phase_ == Phase::kEnded) return;

@@ -72,11 +72,11 @@ void BackupSession::advance() {
     advance_again_ = false;
     if (phase_ == Phase::kConnecting) choose_parent();
     if (phase_ == Phase::kScanning) {
-      if (pipeline_) pipeline_->feeds_changed();
+      pipeline_->feeds_changed();
       if (*alive) pull();
     }
     if (*alive && phase_ == Phase::kFinishing) {
-      if (pipeline_) pipeline_->feeds_changed();
+      pipeline_->feeds_changed();
       if (*alive && catch_up_) catch_up_->feed_changed();
       if (*alive) conclude();
     }
@@ -195,7 +195,7 @@ void BackupSession::pull() {
   if (pulling_) return;
   if (!pipeline_->has_room() || slots_.size() >= kMostSlots) {
     // What is gathered may be all that the window waits for.
-    if (pipeline_->waits_for_feeds() || slots_.size() >= kMostSlots) pipeline_->flush();
+    if (slots_.size() >= kMostSlots) pipeline_->flush();
     return;
   }
   pulling_ = true;
@@ -317,11 +317,9 @@ void BackupSession::finish_catalog() {
 
 void BackupSession::watch_stall() {
   timer_ = loop_.after(kWatch, [this] {
-    timer_.reset();
-    if (phase_ == Phase::kEnded) return;
     watch_stall();
     // A node that moves nothing while the others have nothing left to do holds everybody up.
-    if (phase_ == Phase::kScanning && pipeline_ && !pipeline_->has_room()) {
+    if (phase_ == Phase::kScanning && !pipeline_->has_room()) {
       std::size_t moving = 0;
       NodeState* slowest = nullptr;
       for (const auto& node : nodes_) {

@@ -17,7 +17,6 @@ class LeafEncoder {
   LeafEncoder();
   ~LeafEncoder();
   void add(const CatalogEntry& entry);
-  std::size_t entries() const;
   std::size_t refs() const;
   std::size_t approximate_bytes() const;
   std::size_t path_bytes() const;  // of all paths in full, though they are not written so

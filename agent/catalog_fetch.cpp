@@ -9,9 +9,8 @@ namespace {
 
 constexpr std::size_t kPieceBytes = std::size_t{4} << 20;
 
-bool is_at_or_below(std::string_view path, std::string_view folder) {
-  return folder.empty() || path == folder ||
-         (path.size() > folder.size() && path.starts_with(folder) && path[folder.size()] == '/');
+bool is_below(std::string_view path, std::string_view folder) {
+  return path.size() > folder.size() && path.starts_with(folder) && path[folder.size()] == '/';
 }
 
 }  // namespace
@@ -40,11 +39,10 @@ bool CatalogFetch::wants(const CatalogChild& child, const std::string* end) {
   if (scope_.whole || scope_.below.empty()) return true;
   if (end != nullptr && compare_paths(*end, scope_.below) <= 0) return false;
   return compare_paths(child.first_path, scope_.below) <= 0 ||
-         is_at_or_below(child.first_path, scope_.below);
+         is_below(child.first_path, scope_.below);
 }
 
 void CatalogFetch::visit(WalkedNode&& node, const std::string&) {
-  if (failure_) return;
   if (node.object.kind == ListKind::kLeaf) {
     fetched_.entries += node.entries;
     fetched_.bytes += node.bytes;
@@ -62,7 +60,7 @@ void CatalogFetch::visit(WalkedNode&& node, const std::string&) {
 
 void CatalogFetch::lost(const ObjectId& id, const std::string& path, const Error& error) {
   if (scope_.whole || id == root_) {
-    if (!failure_) failure_ = error;
+    failure_ = error;
     walk_.stop();
   } else {
     fetched_.lost.push_back({path, error});
@@ -71,11 +69,8 @@ void CatalogFetch::lost(const ObjectId& id, const std::string& path, const Error
 
 void CatalogFetch::write(bool last) {
   if (writing_) return;
-  if (failure_) {
-    // The unfinished file is no catalog file; what was there before is gone, as announced.
-    if (walked_) std::exchange(done_, nullptr)(*failure_);
-    return;
-  }
+  // The unfinished file is no catalog file; what was there before is gone, as announced.
+  if (failure_) return std::exchange(done_, nullptr)(*failure_);
   writing_ = true;
   pending_bytes_ = 0;
   auto status = std::make_shared<Status>();

@@ -40,9 +40,9 @@ class CatalogFetch final : private CatalogVisitor {
   CatalogFetch(ObjectFetcher& fetcher, FileSystem& files, EventLoop& loop, Executor& executor);
   ~CatalogFetch() override;
 
-  // Replaces the file at `path`, which is valid if and only if this succeeds. `done` may destroy
-  // the fetch. Fails if the root cannot be had, with a whole catalog if anything cannot, and with
-  // what the file system says.
+  // Replaces the file at `path`; what it writes is valid if and only if this succeeds. `done` may
+  // destroy the fetch. Fails if the root cannot be had, with a whole catalog if anything cannot,
+  // and with what the file system says.
   void start(const ObjectId& root, Bytes signed_manifest, std::string path, CatalogScope scope,
              Done done);
 

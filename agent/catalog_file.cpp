@@ -111,7 +111,7 @@ Result<CatalogFileReader> CatalogFileReader::open(FileSystem& files, const std::
 // `size` bytes from position_, which they move.
 Result<ByteView> CatalogFileReader::take(std::size_t size) {
   const std::size_t offset = static_cast<std::size_t>(position_ - buffer_at_);
-  if (buffer_.empty() || position_ < buffer_at_ || offset + size > buffer_.size()) {
+  if (buffer_.empty() || offset + size > buffer_.size()) {
     if (size > end_ - position_) return corrupt("an object reaches beyond its end");
     buffer_.resize(static_cast<std::size_t>(
         std::min<std::uint64_t>(std::max(size, kBufferSize), end_ - position_)));

@@ -259,9 +259,6 @@ void LeafEncoder::add(const CatalogEntry& from) {
   state.path_bytes += entry.path.size();
 }
 
-std::size_t LeafEncoder::entries() const {
-  return static_cast<std::size_t>(state_->proto.entries_size());
-}
 std::size_t LeafEncoder::refs() const { return state_->refs.size(); }
 std::size_t LeafEncoder::approximate_bytes() const { return state_->bytes; }
 std::size_t LeafEncoder::path_bytes() const { return state_->path_bytes; }

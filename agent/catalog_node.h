@@ -23,7 +23,7 @@ enum class ListKind : std::uint8_t { kLeaf = 1, kIndex = 2, kChunkList = 3 };
 struct Content {
   std::vector<ObjectId> refs;
   std::vector<std::uint32_t> lengths;  // of the chunks, where refs are more than one and are chunks
-  bool lists = false;                  // refs are chunk lists
+  bool lists = false;                  // refs are chunk lists, at least one
   friend bool operator==(const Content&, const Content&) = default;
 };
 

@@ -30,7 +30,7 @@ void decode_leaf_into(WalkedNode& node, const std::vector<CatalogEntry>& entries
     if (!entry.content.lists) continue;
     for (const ObjectId& list : entry.content.refs)
       node.lists.push_back({list, entry.entry.path, std::nullopt});
-    if (!entry.content.refs.empty()) node.lists.back().size = entry.entry.size;
+    node.lists.back().size = entry.entry.size;
   }
 }
 

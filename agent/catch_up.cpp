@@ -156,16 +156,13 @@ void CatchUp::advance() {
                      fmt::format("node {}: {} files of which it lacks content have changed since; "
                                  "it will be whole with a later snapshot",
                                  feed_.name(), files_changed_)));
-  if (in_batch_) {
-    if (pipeline_.waits_for_feeds()) return;
-    return pipeline_.flush();
-  }
+  if (in_batch_) return pipeline_.flush();
   if (!read_all_) {
     if (pipeline_.has_room()) read_batch();
     return;
   }
   pipeline_.flush();
-  if (pipeline_.idle() && feed_.drained()) end({});
+  if (pipeline_.idle()) end({});
 }
 
 void CatchUp::end(Status status) {

@@ -5,9 +5,19 @@
 #include "common/base/planted_bug.h"
 
 namespace holdfast::agent {
+namespace {
+
+// Times of files are not brought to nanoseconds: their seconds may be any number.
+Timestamp timestamp(UnixTime time) {
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  const std::int64_t within = (time.nanoseconds % kSecond + kSecond) % kSecond;
+  return {(time.nanoseconds - within) / kSecond, static_cast<std::uint32_t>(within)};
+}
+
+}  // namespace
 
 ChangeDetector::ChangeDetector(EntryStream& scan, CatalogFileReader* previous, UnixTime began)
-    : scan_(scan), began_(began) {
+    : scan_(scan), began_(timestamp(began)) {
   if (previous == nullptr) return;
   previous_.emplace(*previous);
   if (auto first = previous_->next())
@@ -31,13 +41,10 @@ CatalogEntry* ChangeDetector::earlier(const std::string& path) {
 bool ChangeDetector::unchanged(const Entry& now, const Entry& then) const {
   if (HOLDFAST_PLANTED("take a file of the same inode for unchanged"))
     return now.mode == then.mode && now.inode == then.inode;
-  const auto not_after = [&](const Timestamp& time) {
-    return time.seconds * 1'000'000'000 + time.nanoseconds < began_.nanoseconds;
-  };
   return now.mode == then.mode && now.size == then.size && now.mtime == then.mtime &&
          now.ctime == then.ctime && now.inode == then.inode && now.device == then.device &&
          now.uid == then.uid && now.gid == then.gid && now.links == then.links &&
-         then.condition == EntryCondition::kWhole && not_after(now.ctime) && not_after(now.mtime);
+         then.condition == EntryCondition::kWhole && now.ctime < began_ && now.mtime < began_;
 }
 
 Result<std::vector<PlannedEntry>> ChangeDetector::next() {

@@ -33,7 +33,7 @@ class ChangeDetector {
   EntryStream& scan_;
   std::optional<CatalogEntryReader> previous_;
   CatalogEntry* current_ = nullptr;
-  UnixTime began_;
+  Timestamp began_;
 };
 
 }  // namespace holdfast::agent

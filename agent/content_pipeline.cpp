@@ -126,7 +126,7 @@ void ContentPipeline::ask(std::vector<ObjectId> ids,
     const std::uint64_t bit = std::uint64_t{1} << f;
     if (!feeds_[f]->active()) continue;
     feeds_[f]->ask_present(ids, [this, alive = alive_, question, bit](std::vector<bool> present) {
-      if (!*alive || (question->waiting & bit) == 0) return;
+      if (!*alive) return;
       for (std::size_t i = 0; i < present.size(); ++i)
         if (!present[i]) question->missing[i] |= bit;
       question->waiting &= ~bit;
@@ -325,11 +325,21 @@ bool ContentPipeline::gathers_no_more() const {
 
 void ContentPipeline::feeds_changed() { check_questions(); }
 
-// While there is room, or else when nothing moves that could make some.
+bool ContentPipeline::nothing_moves() const {
+  return running_ == 0 && frames_pending_ == 0 && questions_.empty();
+}
+
+// While there is room, or else when nothing is left that could make some.
 bool ContentPipeline::may_read() const {
   if (read_tasks_.empty()) return false;
   return used_bytes_ + read_tasks_.front().bytes <= limits_.budget_bytes ||
-         (running_ == 0 && frames_pending_ == 0 && questions_.empty());
+         (nothing_moves() && gathered_.empty());
+}
+
+// What is gathered holds the pieces that it comes from. Where little of each is new, these take all
+// the room before a frame is full, and nothing comes any more that could fill it.
+bool ContentPipeline::gathered_takes_the_room() const {
+  return !gathered_.empty() && nothing_moves() && !(read_tasks_.empty() && has_room());
 }
 
 // Sealing frees memory, reading takes it.
@@ -351,6 +361,7 @@ void ContentPipeline::dispatch() {
       task.run(std::move(kit));
     }
   }
+  if (gathered_takes_the_room()) cut_frame();
 }
 
 void ContentPipeline::end_reading(std::unique_ptr<Kit> kit) {

@@ -89,7 +89,9 @@ class ContentPipeline {
   };
 
   void dispatch();
+  bool nothing_moves() const;
   bool may_read() const;
+  bool gathered_takes_the_room() const;
   bool gathers_no_more() const;
   void flush_if_due();
   void end_reading(std::unique_ptr<Kit> kit);

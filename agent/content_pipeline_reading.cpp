@@ -149,7 +149,7 @@ void ContentPipeline::collect_large(const std::shared_ptr<LargeJob>& job) {
     outcome.content.refs = std::move(job->chunks);
     if (outcome.content.refs.size() > 1) outcome.content.lengths = std::move(job->lengths);
   } else {
-    if (!job->chunks.empty()) close_list(job->chunks.size());
+    close_list(job->chunks.size());
     outcome.content.refs = std::move(job->lists);
     outcome.content.lists = true;
   }

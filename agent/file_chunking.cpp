@@ -26,10 +26,8 @@ void note_change(Entry& entry, std::optional<Entry> now, std::uint64_t bytes_rea
     now->group = std::move(entry.group);
     now->xattrs = std::move(entry.xattrs);
     entry = std::move(*now);
-    entry.condition = EntryCondition::kChangedWhileRead;
-  } else if (entry.size != bytes_read) {
-    entry.condition = EntryCondition::kChangedWhileRead;
   }
+  entry.condition = EntryCondition::kChangedWhileRead;
   entry.size = bytes_read;  // what a restore gives back
 }
 
@@ -37,17 +35,6 @@ void mark_unreadable(Entry& entry, std::optional<Error>& problem, Error error) {
   entry.condition = EntryCondition::kUnreadable;
   entry.size = 0;
   problem = std::move(error);
-}
-
-// Fills `into` from `at`; as much as the file has, at most up to the buffer's size.
-Result<std::size_t> read_some(ContentReader& reader, MutableByteView into) {
-  std::size_t got = 0;
-  while (got < into.size()) {
-    HOLDFAST_ASSIGN(const std::size_t more, reader.read(into.subspan(got)));
-    if (more == 0) break;
-    got += more;
-  }
-  return got;
 }
 
 // Reads one small file to buffer[used..]; the bytes it took.
@@ -58,14 +45,11 @@ Result<std::size_t> read_small(const CutContext& context, Entry& entry, Buffer& 
   HOLDFAST_ASSIGN(auto reader, context.source.open(entry));
   // One byte more than it should have tells whether it grew; the buffer has room for that.
   const std::size_t want = static_cast<std::size_t>(entry.size) + 1;
-  HOLDFAST_ASSIGN(std::size_t got, read_some(*reader, {buffer.data() + used, want}));
+  HOLDFAST_ASSIGN(std::size_t got, reader->read({buffer.data() + used, want}));
   const bool grew = got > entry.size;
   if (grew) got = static_cast<std::size_t>(entry.size);
   HOLDFAST_ASSIGN(auto now, reader->changed_since(entry));
-  if (grew || got != entry.size || now) {
-    note_change(entry, std::move(now), got);
-    entry.condition = EntryCondition::kChangedWhileRead;
-  }
+  if (grew || got != entry.size || now) note_change(entry, std::move(now), got);
   return got;
 }
 
@@ -120,18 +104,19 @@ LargeFile::Piece LargeFile::next(const CutContext& context) {
 
   const std::size_t lookahead = context.chunker.parameters().maximum();
   const std::size_t kept = rest_.size();
-  // Room for what is left and a byte that tells whether there is more, or for a piece.
-  const std::uint64_t left = entry_.size > bytes_read_ ? entry_.size - bytes_read_ : 0;
+  // Room for what is left and a byte that tells whether there is more, or for a piece. A file that
+  // has grown ends a piece behind where it was to end: it may grow as fast as it is read.
+  const std::uint64_t most = entry_.size + piece_bytes_;
+  const std::uint64_t left = (bytes_read_ > entry_.size ? most : entry_.size) - bytes_read_ + 1;
   const std::size_t want = static_cast<std::size_t>(
-      std::min<std::uint64_t>(std::max(piece_bytes_, 2 * lookahead), left + 1));
+      std::min<std::uint64_t>(std::max(piece_bytes_, 2 * lookahead), left));
   Buffer buffer(kept + want);
   if (kept != 0) std::memcpy(buffer.data(), rest_.data(), kept);
-  auto got = read_some(*reader_, buffer.mutable_view().subspan(kept));
+  auto got = reader_->read(buffer.mutable_view().subspan(kept));
   if (!got) return give_up(std::move(got).error());
   bytes_read_ += *got;
   const std::size_t filled = kept + *got;
-  // A file that grows as fast as it is read ends a piece behind where it was to end.
-  const bool at_end = *got < want || bytes_read_ > entry_.size + piece_bytes_;
+  const bool at_end = *got < want || bytes_read_ > most;
 
   // Cuts are final only where the chunker could look its whole distance ahead.
   std::size_t at = 0;
@@ -152,7 +137,6 @@ LargeFile::Piece LargeFile::next(const CutContext& context) {
     entry_.size = bytes_read_;
   } else if (*now || bytes_read_ != entry_.size) {
     note_change(entry_, std::move(*now), bytes_read_);
-    entry_.condition = EntryCondition::kChangedWhileRead;
   }
   return end(std::move(piece));
 }

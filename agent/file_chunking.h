@@ -61,7 +61,6 @@ class LargeFile {
   // Valid after the last piece.
   Entry& entry() { return entry_; }
   const std::optional<Error>& problem() const { return problem_; }
-  std::uint64_t bytes_read() const { return bytes_read_; }
 
  private:
   Piece end(Piece piece);

@@ -37,7 +37,6 @@ class NodeFeed {
   // From now on frames wait for their turn at `limit`, which outlives the feed as `loop` does.
   void pace(RateLimit& limit, EventLoop& loop);
 
-  NodeLink& link() { return link_; }
   const std::string& name() const { return link_.name(); }
   State state() const { return state_; }
   bool active() const { return state_ == State::kActive; }

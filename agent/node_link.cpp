@@ -65,7 +65,8 @@ void NodeLink::call(wire::RequestProto request, SharedBytes body, Done done) {
   request.set_id(id);
   request.set_repository(repository_.str());
   Call& call = calls_[id];
-  call = {std::move(request), std::move(body), std::move(done), clock_.now(), 0, 0};
+  const Instant now = clock_.now();
+  call = {std::move(request), std::move(body), std::move(done), now, now, 0, 0};
   unanswered_bytes_ += call.body.size();
   if (state_ == State::kReady) {
     if (calls_.size() == 1)
@@ -118,7 +119,10 @@ void NodeLink::welcome(const wire::ReplyProto& reply) {
   incarnation_ = reply.incarnation();
   state_ = State::kReady;
   hello_pause_ = policy_.first_resend;
-  for (auto& [id, call] : calls_) transmit(id, call);
+  for (auto& [id, call] : calls_) {
+    transmit(id, call);
+    call.due_since = call.sent;
+  }
   arm(kTick);
   if (changed_) changed_();
 }
@@ -158,20 +162,20 @@ void NodeLink::tick() {
     return;
   }
   if (calls_.empty()) return;
-  if (now - last_heard_ >= policy_.silence) {
-    const std::shared_ptr<bool> alive = alive_;
-    fail(Error(
+  using std::chrono::duration_cast, std::chrono::seconds;
+  if (now - last_heard_ >= policy_.silence)
+    return fail_and_dial(Error(
         Code::kUnavailable,
         fmt::format("node {} ({}) stopped answering {} s ago", node_.name, node_.address.endpoint,
-                    std::chrono::duration_cast<std::chrono::seconds>(now - last_heard_).count())));
-    if (!*alive) return;
-    // What waits in the connection is given up with it: it would be sent again beside whatever is
-    // sent to the node once it is back. Where no other connection is to be had, the old one stays.
-    static_cast<void>(dial());
-    send_hello();
-    return;
-  }
+                    duration_cast<seconds>(now - last_heard_).count())));
   for (auto& [id, call] : calls_) {
+    if (now - call.due_since >= policy_.answer)
+      return fail_and_dial(Error(
+          Code::kUnavailable,
+          fmt::format("node {} ({}) is there, but has not answered what it was asked {} s ago; its "
+                      "disk may hang",
+                      node_.name, node_.address.endpoint,
+                      duration_cast<seconds>(now - call.due_since).count())));
     const bool overtaken = call.serial < highest_answered_;
     const Duration patience = (overtaken ? policy_.overtaken_resend : policy_.resend) *
                               (1 << std::min(call.resends, kMostDoublings));
@@ -207,6 +211,16 @@ void NodeLink::fail(Error reason) {
     if (!*alive) return;
   }
   if (changed_) changed_();
+}
+
+// What waits in the connection is given up with it: it would be sent again beside whatever is sent
+// to the node once it is back. Where no other connection is to be had, the old one stays.
+void NodeLink::fail_and_dial(Error reason) {
+  const std::shared_ptr<bool> alive = alive_;
+  fail(std::move(reason));
+  if (!*alive) return;
+  static_cast<void>(dial());
+  send_hello();
 }
 
 Duration NodeLink::jittered(Duration delay) {

@@ -1,7 +1,8 @@
 // An agent's connection to one node: requests and replies over a channel that may lose, repeat and
 // reorder. Every request is idempotent and carries an id; what is not answered is sent again, at
 // first soon and then ever more rarely; a node that says nothing at all while it owes an answer is
-// pinged, then taken for down, and probed with a growing, jittered pause until it is back.
+// pinged, then taken for down, and probed with a growing, jittered pause until it is back. So is
+// one that answers pings and not what it was asked, much later.
 //
 // Loop thread only. Callbacks may destroy what they belong to, but not the link.
 #pragma once
@@ -28,8 +29,11 @@ struct LinkPolicy {
   // The node was heard since, but has answered nothing that was sent later; doubles. What a node
   // that says nothing at all was sent is on its way, or lost with the connection.
   Duration resend = std::chrono::seconds(10);
-  Duration ping = std::chrono::seconds(2);        // of silence while an answer is due
-  Duration silence = std::chrono::seconds(8);     // of silence that means down
+  Duration ping = std::chrono::seconds(2);     // of silence while an answer is due
+  Duration silence = std::chrono::seconds(8);  // of silence that means down
+  // For the answer to a request, of a node that answers others: longer than a disk takes to sync
+  // what a node may hold unsynced, or its disk hangs, and that means down as well.
+  Duration answer = std::chrono::minutes(5);
   Duration probe_most = std::chrono::seconds(5);  // between Hellos to a node that is down
 };
 
@@ -76,6 +80,7 @@ class NodeLink {
     SharedBytes body;
     Done done;
     Instant sent;
+    Instant due_since;         // the node has been ready for it
     std::uint64_t serial = 0;  // of the sending; 0: not sent yet
     unsigned resends = 0;
   };
@@ -88,6 +93,7 @@ class NodeLink {
   void tick();
   void arm(Duration delay);
   void fail(Error reason);
+  void fail_and_dial(Error reason);
   Status dial();
   Duration jittered(Duration delay);
 

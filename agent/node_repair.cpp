@@ -254,7 +254,7 @@ void NodeRepair::wait_for_node() {
   if (node_.state() == NodeLink::State::kReady) {
     // Not from within what told us.
     ports_.loop.post([this, alive = alive_, attempt = attempt_] {
-      if (*alive && attempt == attempt_ && waiting_for_node_) begin_attempt();
+      if (*alive && attempt == attempt_) begin_attempt();
     });
     return;
   }

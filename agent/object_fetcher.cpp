@@ -230,19 +230,13 @@ void ObjectFetcher::fail_batch(const BatchPtr& batch, std::size_t node, const Er
   waiting_batches_.push_front(batch);
 }
 
-// One call at a time, and once more if anything changed underneath.
+// Nothing in it calls back: answers, opened frames and ends of fetches come from the loop.
 void ObjectFetcher::pump() {
-  pump_again_ = true;
-  if (pumping_) return;
-  pumping_ = true;
-  while (std::exchange(pump_again_, false)) {
-    observe_nodes();
-    open_frames();
-    send_groups();
-    send_batches();
-    finish_fetches();
-  }
-  pumping_ = false;
+  observe_nodes();
+  open_frames();
+  send_groups();
+  send_batches();
+  finish_fetches();
   arm();
 }
 

@@ -70,8 +70,7 @@ class ObjectFetcher {
   void hold(std::size_t bytes) { charged_bytes_ += bytes; }
   void release(std::size_t bytes);
 
-  // Of frames that came, also those that were of no use.
-  std::uint64_t bytes_received() const { return bytes_received_; }
+  // Also those that were of no use.
   std::uint64_t frames_opened() const { return frames_opened_; }
 
  private:
@@ -154,8 +153,7 @@ class ObjectFetcher {
   Duration usual_pause_{0};  // between a node's answers while it owes some, smoothed
   Duration usual_age_{0};    // from asking to the answer, smoothed
   std::size_t turn_ = 0;
-  std::uint64_t bytes_received_ = 0, frames_opened_ = 0;
-  bool pumping_ = false, pump_again_ = false;
+  std::uint64_t frames_opened_ = 0;
   std::optional<TimerId> timer_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

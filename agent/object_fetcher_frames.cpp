@@ -98,7 +98,6 @@ void ObjectFetcher::take_frame(const GroupPtr& group, std::size_t node, std::siz
   nodes_[node].bytes -= charged;
   --nodes_[node].requests;
   drop(group->asked, node);
-  if (reply) bytes_received_ += reply->body.size();
   if (group->closed) return;  // another node was faster
   if (!reply) return fail_group(group, node, reply.error());
   charged_bytes_ += reply->body.size();

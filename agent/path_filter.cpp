@@ -40,9 +40,10 @@ Character character_at(std::string_view text, std::size_t at) {
   return {value, length};
 }
 
-// Reads one character of a pattern at `at`, after a backslash if there is one. nullopt at the end.
+// Reads the character of a pattern that begins at `at`, perhaps with a backslash. nullopt if that
+// is the last of it.
 std::optional<std::uint32_t> take(std::string_view pattern, std::size_t& at) {
-  if (at < pattern.size() && pattern[at] == '\\') ++at;
+  if (pattern[at] == '\\') ++at;
   if (at >= pattern.size()) return std::nullopt;
   const Character character = character_at(pattern, at);
   at += character.length;

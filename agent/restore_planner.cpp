@@ -104,7 +104,7 @@ void RestorePlanner::take(CatalogEntry&& from, RestoreWindow& window) {
   if (planned.path.empty()) return;  // the target itself
 
   leave_folders(planned.path, window);
-  imply_folders(planned.path);
+  imply_folders(planned.path, window);
   const std::string name(entry.name());
   remove_others_before(folders_.back(), &name, window);
   const bool selected = selects(planned.path);
@@ -145,11 +145,14 @@ void RestorePlanner::leave(Folder folder, RestoreWindow& window) {
 }
 
 // A catalog names every folder before what is in it, but a part of it may be lost.
-void RestorePlanner::imply_folders(const std::string& path) {
+void RestorePlanner::imply_folders(const std::string& path, RestoreWindow& window) {
   for (;;) {
     const std::string& top = folders_.back().planned.path;
-    const auto slash = path.find('/', top.empty() ? 0 : top.size() + 1);
+    const std::size_t begin = top.empty() ? 0 : top.size() + 1;
+    const auto slash = path.find('/', begin);
     if (slash == std::string::npos) return;
+    const std::string name = path.substr(begin, slash - begin);
+    remove_others_before(folders_.back(), &name, window);
     Folder folder;
     folder.planned.path = path.substr(0, slash);
     folder.planned.known = false;

@@ -56,7 +56,7 @@ class RestorePlanner {
   bool selects(const std::string& path) const;
   void leave_folders(const std::string& path, RestoreWindow& window);
   void leave(Folder folder, RestoreWindow& window);
-  void imply_folders(const std::string& path);
+  void imply_folders(const std::string& path, RestoreWindow& window);
   void make_folders(RestoreWindow& window);
   void list_others(Folder& folder, RestoreWindow& window);
   void remove_others_before(Folder& folder, const std::string* name, RestoreWindow& window);

@@ -102,7 +102,7 @@ void RestoreSession::start(const std::string& catalog_path, RestoreOptions optio
 void RestoreSession::end(Result<RestoreResult> result) {
   if (std::exchange(ended_, true)) return;
   loop_.post([this, alive = alive_, result = std::move(result)]() mutable {
-    if (*alive && done_) std::exchange(done_, nullptr)(std::move(result));
+    if (*alive) std::exchange(done_, nullptr)(std::move(result));
   });
 }
 
@@ -113,7 +113,7 @@ void RestoreSession::advance() {
   if (!planning_ && !all_planned_ && in_work < kMostWindowsInWork && windows_.size() < kMostWindows)
     plan();
   if (!windows_.empty() && windows_.front()->written && !windows_.front()->ending) end_front();
-  if (!windows_.empty() || !all_planned_ || planning_) return;
+  if (!windows_.empty() || !all_planned_) return;
   if (!checking_ && shared_->options.verify && !shared_->options.dry_run) return begin_check();
   end(shared_->ledger.take_result());
 }

@@ -104,17 +104,9 @@ Result<bool> RestoreSteps::is_wanted(const RestoreEntry& planned) {
   }
   HOLDFAST_ASSIGN(const auto there, view_->look(planned.path));
   if (!there) return true;
-  switch (options_.overwrite) {
-    case Overwrite::kAlways:
-      return true;
-    case Overwrite::kIfChanged:  // a link or a special
-      return there->mode != entry.mode || there->mtime != entry.mtime;
-    case Overwrite::kIfNewer:
-      return entry.mtime > there->mtime;
-    case Overwrite::kNever:
-      return false;
-  }
-  return false;
+  if (options_.overwrite == Overwrite::kNever) return false;
+  if (options_.overwrite == Overwrite::kIfNewer) return entry.mtime > there->mtime;
+  return there->mode != entry.mode || there->mtime != entry.mtime;  // of a link or a special
 }
 
 bool RestoreSteps::is_link(const RestoreEntry& planned, std::string& original) {

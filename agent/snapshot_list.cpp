@@ -145,9 +145,7 @@ class SnapshotListing::Reading {
       by_agent_[snapshot.manifest.manifest.agent].emplace(snapshot.manifest.manifest.sequence,
                                                           &snapshot);
     for (const auto& [agent, chain] : by_agent_) {
-      for (auto at = chain.begin(); at != chain.end(); ++at) {
-        const auto next = std::next(at);
-        if (next == chain.end()) break;
+      for (auto at = chain.begin(), next = std::next(at); next != chain.end(); at = next++) {
         if (next->first == at->first) {
           warn(Kind::kFork,
                fmt::format("agent {} has two snapshots with the sequence number {}: {} and {}; its "

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <sys/sysmacros.h>
 
+#include <algorithm>
+
 #include "cli/snapshot_access.h"
 #include "common/base/text.h"
 
@@ -56,8 +58,10 @@ std::string mode_text(std::uint32_t mode) {
   return text;
 }
 
+// Beyond the years that nanoseconds can count (1677 to 2262), the nearest that they can.
 UnixTime unix_time(const agent::Timestamp& time) {
-  return {time.seconds * 1'000'000'000 + time.nanoseconds};
+  constexpr std::int64_t kSecond = 1'000'000'000, kMost = INT64_MAX / kSecond - 1;
+  return {std::clamp(time.seconds, -kMost, kMost) * kSecond + time.nanoseconds};
 }
 
 void print(Output& output, const Entry& entry, bool long_form) {

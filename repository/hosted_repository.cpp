@@ -84,13 +84,9 @@ void HostedRepository::load_manifests() {
     if (auto order = snapshots_.check_order(*manifest); !order)
       note(Severity::kWarning, "snapshots_out_of_order", order.error().message(),
            manifest->manifest.agent);
-    if (!snapshots_.find(manifest->id)) snapshots_.append(*manifest, record.received);
+    snapshots_.append(*manifest, record.received);
   }
-  // What recovery found may so far be only in the page cache: a process that dies leaves it there.
-  if (store().unsynced_bytes() == 0)
-    snapshots_.set_durable(snapshots_.size());
-  else
-    commits_.sync_in_background();
+  snapshots_.set_durable(snapshots_.size());  // recovery has synced what it found
 }
 
 void HostedRepository::note(Severity severity, std::string_view kind, std::string_view line,
@@ -108,7 +104,7 @@ void HostedRepository::try_to_write_again() {
 bool HostedRepository::recovers_writes() {
   recovery_tried_at_ = ports_.clock.now();
   if (HOLDFAST_PLANTED("stay read-only for good")) return false;
-  if (!store().try_recover_writes() || store().read_only()) return false;
+  if (!store().try_recover_writes()) return false;
   note(Severity::kInfo, "writable", "takes writes again");
   return true;
 }
@@ -147,7 +143,7 @@ void HostedRepository::sync_finished(const Status& result) {
   }
   snapshots_.set_durable(covered_.snapshots);
   watch_read_only();  // the segments are synced, but the index may have failed
-  if (covered_.charter && pending_charter_) {
+  if (covered_.charter) {
     membership_ = std::make_unique<Membership>(*std::move(pending_charter_));
     pending_charter_.reset();
     note(Severity::kInfo, "charter_changed", fmt::format("charter {} holds", charter_version()));
@@ -192,7 +188,7 @@ Result<std::vector<bool>> HostedRepository::roots_present(std::span<const Snapsh
 
 Store::AgentKeys HostedRepository::agent_keys() const {
   return [this](const AgentId& id) -> std::optional<crypto::VerifyKey> {
-    const format::CharterAgent* agent = membership_ ? membership_->by_id(id) : nullptr;
+    const format::CharterAgent* agent = membership_->by_id(id);
     if (agent == nullptr) return std::nullopt;
     return agent->verify_key;
   };

@@ -47,7 +47,6 @@ class HostedRepository {
                                                         RepositoryPorts ports);
   ~HostedRepository();
 
-  const RepositoryId& id() const { return id_; }
   // The newest durable charter; null before the first.
   const Membership* membership() const { return membership_.get(); }
   std::uint64_t charter_version() const { return membership_ ? membership_->charter().version : 0; }

@@ -147,7 +147,7 @@ void HostedRepository::receive_list_manifests(const Asker& asker,
       break;
     }
     auto record = store().manifest(all[at].id);
-    if (!record) continue;  // unreadable now; the store has noted the damage
+    if (!record) continue;  // none is forgotten while a node runs
     bytes += record->signed_bytes.size();
     wire::ManifestEntryProto& entry = *page.add_manifests();
     entry.set_manifest(to_string(record->signed_bytes));

@@ -47,14 +47,15 @@ std::string XattrSubject::proc_path() const {
 }
 
 long XattrSubject::list_into(char* out, std::size_t size) const {
+  check(kind_ != Kind::kPathHandle, "attributes listed by a handle");
   if (kind_ == Kind::kOpenFile) return ::flistxattr(fd_, out, size);
   if (features_.xattr_at)
     return ::syscall(kListxattrat, fd_, name_.c_str(), AT_SYMLINK_NOFOLLOW, out, size);
-  return kind_ == Kind::kPathHandle ? ::listxattr(proc_path().c_str(), out, size)
-                                    : ::llistxattr(proc_path().c_str(), out, size);
+  return ::llistxattr(proc_path().c_str(), out, size);
 }
 
 long XattrSubject::get_into(const char* name, char* out, std::size_t size) const {
+  check(kind_ != Kind::kPathHandle, "an attribute read by a handle");
   if (kind_ == Kind::kOpenFile) return ::fgetxattr(fd_, name, out, size);
   if (features_.xattr_at) {
     XattrArguments arguments;
@@ -63,8 +64,7 @@ long XattrSubject::get_into(const char* name, char* out, std::size_t size) const
     return ::syscall(kGetxattrat, fd_, name_.c_str(), AT_SYMLINK_NOFOLLOW, name, &arguments,
                      sizeof arguments);
   }
-  return kind_ == Kind::kPathHandle ? ::getxattr(proc_path().c_str(), name, out, size)
-                                    : ::lgetxattr(proc_path().c_str(), name, out, size);
+  return ::lgetxattr(proc_path().c_str(), name, out, size);
 }
 
 bool XattrSubject::list(std::vector<std::string>& names) const {

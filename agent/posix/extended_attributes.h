@@ -16,7 +16,7 @@ class XattrSubject {
  public:
   // An open file or folder (not O_PATH).
   static XattrSubject open_file(int fd) { return {Kind::kOpenFile, fd, {}, {}}; }
-  // What is open with O_PATH, by way of /proc; a link itself if it is one.
+  // For writing only: what is open with O_PATH, by way of /proc; a link itself if it is one.
   static XattrSubject path_handle(int fd) { return {Kind::kPathHandle, fd, {}, {}}; }
   // For reading only: `name` in the folder `folder` (O_PATH will do), the link itself if it is one.
   static XattrSubject in_folder(int folder, std::string_view name, KernelFeatures features) {

@@ -16,7 +16,6 @@ struct FileStat {
 
   bool is_directory() const { return S_ISDIR(mode); }
   bool is_regular() const { return S_ISREG(mode); }
-  bool is_symlink() const { return S_ISLNK(mode); }
 };
 
 FileStat file_stat(const struct stat& from);

@@ -26,7 +26,6 @@ class FolderListing {
   std::string_view name(const Item& item) const {
     return std::string_view(names_).substr(item.name_at, item.name_length);
   }
-  const char* c_name(const Item& item) const { return names_.c_str() + item.name_at; }
   std::vector<Item>& items() { return items_; }
   const std::vector<Item>& items() const { return items_; }
   void add(std::string_view name, const FileStat& stat);

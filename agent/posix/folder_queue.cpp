@@ -18,7 +18,6 @@ std::string Folder::path() const {
 void FolderQueue::add(Folder& folder) {
   const Lock lock(mutex_);
   folder.place_ = queue_.insert(queue_.end(), &folder);
-  if (idle_ > 0) work_.notify_one();
 }
 
 // The folders before it are being listed, at most one by each thread, so this is a short walk.

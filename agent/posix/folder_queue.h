@@ -64,6 +64,7 @@ class FolderQueue {
   FolderQueue(List list, std::size_t look_ahead_entries)
       : list_(std::move(list)), look_ahead_entries_(look_ahead_entries) {}
 
+  // Where the scan begins, before any of the calls below.
   void add(Folder& folder);
   // Returns when `folder`, which is in the queue, has been listed; until then this thread lists it
   // or others. Its entries no longer count as looked ahead.

@@ -44,8 +44,7 @@ Descriptor open_in_stretches(int folder, std::string_view path, std::size_t long
     std::string_view stretch = path;
     if (path.size() > longest) {
       const std::size_t slash = path.rfind('/', longest);
-      const std::size_t end = slash == 0 || slash == path.npos ? path.find('/', 1) : slash;
-      stretch = path.substr(0, end);
+      stretch = path.substr(0, slash == path.npos ? path.find('/') : slash);
     }
     if (stretch.size() > kLongestStretch) {
       errno = ENAMETOOLONG;

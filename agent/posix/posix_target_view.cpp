@@ -13,6 +13,7 @@
 #include "agent/posix/file_stat.h"
 #include "agent/posix/open_beneath.h"
 #include "common/base/text.h"
+#include "common/posix/system_call.h"
 
 namespace holdfast::agent {
 namespace {
@@ -44,9 +45,8 @@ std::string folder_path(const std::string& path) {
 }
 std::string last_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
-// The names in an open folder, whose descriptor is taken over.
-Result<std::vector<std::string>> names_in(Descriptor folder, const std::string& path) {
-  const int own = ::fcntl(folder.get(), F_DUPFD_CLOEXEC, 0);
+Result<std::vector<std::string>> names_in(int folder, const std::string& path) {
+  const int own = ::fcntl(folder, F_DUPFD_CLOEXEC, 0);
   DIR* const stream = own >= 0 ? ::fdopendir(own) : nullptr;
   if (stream == nullptr) {
     const int value = errno;
@@ -69,19 +69,18 @@ Result<std::vector<std::string>> names_in(Descriptor folder, const std::string& 
 
 // `name` in an open folder, whatever it is and with all that is in it.
 Status remove_from(int folder, const std::string& name, const std::string& path, unsigned depth) {
-  if (::unlinkat(folder, name.c_str(), 0) == 0 || is_absent(errno)) return {};
-  if (errno != EISDIR && errno != EPERM) return error_for(errno, path);
+  if (::unlinkat(folder, name.c_str(), 0) == 0 || errno == ENOENT) return {};
+  if (errno != EISDIR) return error_for(errno, path);
   if (depth == kMostDepth)
     return Error(Code::kResourceExhausted, "\"" + printable(path) + "\" is too deep to remove");
   Descriptor inside(
       ::openat(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!inside) return is_absent(errno) ? Status() : Status(error_for(errno, path));
-  HOLDFAST_ASSIGN(const auto names,
-                  names_in(Descriptor(::fcntl(inside.get(), F_DUPFD_CLOEXEC, 0)), path));
+  if (!inside) return errno == ENOENT ? Status() : Status(error_for(errno, path));
+  HOLDFAST_ASSIGN(const auto names, names_in(inside.get(), path));
   for (const std::string& child : names)
     HOLDFAST_TRY(remove_from(inside.get(), child, fmt::format("{}/{}", path, child), depth + 1));
   inside.reset();
-  if (::unlinkat(folder, name.c_str(), AT_REMOVEDIR) == 0 || is_absent(errno)) return {};
+  if (::unlinkat(folder, name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return {};
   return error_for(errno, path);
 }
 
@@ -93,9 +92,10 @@ class PosixTargetFile final : public TargetFile {
   Result<std::size_t> read_at(std::uint64_t offset, MutableByteView out) override {
     std::size_t filled = 0;
     while (filled < out.size()) {
-      const ssize_t count = ::pread(file_.get(), out.data() + filled, out.size() - filled,
-                                    static_cast<off_t>(offset + filled));
-      if (count < 0 && errno == EINTR) continue;
+      const ssize_t count = retry_interrupted([&] {
+        return ::pread(file_.get(), out.data() + filled, out.size() - filled,
+                       static_cast<off_t>(offset + filled));
+      });
       if (count < 0) return error_for(errno, path_);
       if (count == 0) break;
       filled += static_cast<std::size_t>(count);
@@ -140,12 +140,12 @@ Result<std::optional<Entry>> PosixTargetView::look(const std::string& path) {
 
 Result<std::vector<std::string>> PosixTargetView::list(const std::string& path) {
   HOLDFAST_TRY(check_path(path));
-  Descriptor folder = open_beneath(root_.get(), path, O_RDONLY | O_DIRECTORY, features_);
+  const Descriptor folder = open_beneath(root_.get(), path, O_RDONLY | O_DIRECTORY, features_);
   if (!folder) {
     if (is_absent(errno) || errno == ELOOP) return std::vector<std::string>();
     return error_for(errno, path);
   }
-  return names_in(std::move(folder), path);
+  return names_in(folder.get(), path);
 }
 
 Status PosixTargetView::remove(const std::string& path) {

@@ -50,13 +50,15 @@ class StreamSource::Reader final : public ContentReader {
 
  private:
   Result<std::size_t> read_some(MutableByteView out) const {
-    std::array<pollfd, 2> watched{{{fd_, POLLIN, 0}, {source_.cancelled_.get(), POLLIN, 0}}};
-    if (retry_interrupted([&] { return ::poll(watched.data(), watched.size(), -1); }) < 0)
-      return error_from_errno(errno, "poll");
-    if (watched[1].revents != 0) return stopped();
-    // Another process may have set the descriptor to fail rather than wait: poll() waits for it.
-    const auto length = retry_interrupted([&] { return ::read(fd_, out.data(), out.size()); });
-    if (length < 0 && errno == EAGAIN) return read_some(out);
+    ssize_t length = -1;
+    do {
+      std::array<pollfd, 2> watched{{{fd_, POLLIN, 0}, {source_.cancelled_.get(), POLLIN, 0}}};
+      if (retry_interrupted([&] { return ::poll(watched.data(), watched.size(), -1); }) < 0)
+        return error_from_errno(errno, "poll");
+      if (watched[1].revents != 0) return stopped();
+      length = retry_interrupted([&] { return ::read(fd_, out.data(), out.size()); });
+      // Another process may have set the descriptor to fail rather than wait: poll() waits for it.
+    } while (length < 0 && errno == EAGAIN);
     if (length < 0) return error_from_errno(errno, "reading the stream");
     return static_cast<std::size_t>(length);
   }
@@ -118,12 +120,11 @@ Status StreamSource::scan(const std::function<bool(Entry&&)>& visit,
 }
 
 Result<std::unique_ptr<ContentReader>> StreamSource::open(const Entry& entry) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (entry.path != entries_.back().path || state_ != State::kUnopened)
-      return Error(Code::kChanged, "a stream can be read only once");
-    state_ = State::kReading;
-  }
+  std::unique_lock lock(mutex_);
+  if (entry.path != entries_.back().path || state_ != State::kUnopened)
+    return Error(Code::kChanged, "a stream can be read only once");
+  state_ = State::kReading;
+  lock.unlock();
   auto fd = origin_->begin();
   if (!fd) {
     become(State::kFailed, fd.error());

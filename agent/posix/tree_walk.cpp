@@ -129,7 +129,7 @@ void TreeWalk::leave() {
 
 Descriptor TreeWalk::open(const Folder& folder, std::string_view path) const {
   const auto below = [path](std::size_t above) {
-    return path.substr(above + (above != 0 && above < path.size() ? 1 : 0));
+    return path.substr(above + (above != 0 ? 1 : 0));
   };
   if (folder.base == nullptr && folder.path_length > folder.source_length) {
     const Descriptor source =

@@ -55,7 +55,6 @@ class Buffer {
   }
 
   Byte* data() { return data_.get(); }
-  const Byte* data() const { return data_.get(); }
   std::size_t size() const { return size_; }
   std::size_t capacity() const { return capacity_; }
   bool empty() const { return size_ == 0; }

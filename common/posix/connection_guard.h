@@ -66,7 +66,6 @@ class ConnectionGuard {
 
   std::size_t connections() const { return connections_.size(); }
   std::size_t stuck() const { return stuck_; }
-  std::uint64_t unread_bytes() const { return unread_; }
 
  private:
   struct Connection {

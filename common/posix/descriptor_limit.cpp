@@ -1,8 +1,13 @@
 #include "common/posix/descriptor_limit.h"
 
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 
+#include <cerrno>
+#include <vector>
+
 #include "common/base/check.h"
+#include "common/posix/descriptor.h"
 
 namespace holdfast {
 namespace {
@@ -22,6 +27,15 @@ std::size_t raise_descriptor_limit() {
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);  // refused: what was there holds
   return descriptor_limit();
+}
+
+Status require_descriptors(std::size_t count) {
+  std::vector<Descriptor> free;
+  while (free.size() < count) {
+    free.emplace_back(::eventfd(0, EFD_CLOEXEC));
+    if (!free.back()) return error_from_errno(errno, "cannot open more descriptors");
+  }
+  return {};
 }
 
 }  // namespace holdfast

@@ -83,7 +83,6 @@ class ZmqListener final : public Responder {
   const ListenerCounters& counters() const { return counters_; }
   // For status and tests.
   std::size_t connections() const { return guard_ ? guard_->connections() : 0; }
-  std::uint64_t unread_bytes() const { return guard_ ? guard_->unread_bytes() : 0; }
   std::uint64_t times_reopened() const { return times_reopened_; }
 
  private:

@@ -4,8 +4,14 @@
 #include <cerrno>
 #include <fstream>
 
+#include "common/posix/descriptor_limit.h"
+
 namespace holdfast {
 namespace {
+
+// More than the threads of a context, a socket, its monitor, a listening descriptor and the lookup
+// of an address take together, which is about ten.
+constexpr std::size_t kSpareDescriptors = 16;
 
 std::size_t system_limit(const char* path) {
   std::size_t limit = 0;
@@ -16,6 +22,8 @@ std::size_t system_limit(const char* path) {
 }  // namespace
 
 Result<ZmqSocket> ZmqSocket::open(ZmqContext& context, int type) {
+  // Where libzmq finds none, to start its threads or to resolve an address, it ends the process.
+  HOLDFAST_TRY_OR(require_descriptors(kSpareDescriptors), "cannot open a ZeroMQ socket");
   void* handle = ::zmq_socket(context.handle(), type);
   if (handle == nullptr) return error_from_errno(errno, "cannot open a ZeroMQ socket");
   return ZmqSocket(handle);

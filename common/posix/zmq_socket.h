@@ -17,13 +17,7 @@ class ZmqSocket {
   static Result<ZmqSocket> open(ZmqContext& context, int type);
   ~ZmqSocket() { close(); }
   ZmqSocket(ZmqSocket&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
-  ZmqSocket& operator=(ZmqSocket&& other) noexcept {
-    if (this != &other) {
-      close();
-      handle_ = std::exchange(other.handle_, nullptr);
-    }
-    return *this;
-  }
+  ZmqSocket& operator=(ZmqSocket&&) = delete;
 
   void* handle() const { return handle_; }
   // Wrong options and values are mistakes of the program, and abort.

@@ -61,13 +61,6 @@ Code code_of_opening(const rocksdb::Status& status, bool existed) {
   return code_of(status);
 }
 
-// RocksDB's own log would be a file, for which a full disk has no room.
-class NoLog final : public rocksdb::Logger {
- public:
-  using rocksdb::Logger::Logv;
-  void Logv(const char*, va_list) override {}
-};
-
 // Everything of RocksDB is called through here: nothing that it throws gets out.
 template <typename Call>
 auto contained(Call&& call) -> decltype(call()) {
@@ -120,10 +113,9 @@ Status RocksDbIndex::open_database() {
 
 // Opening for writing begins new files; a full disk must not keep anybody from reading.
 Status RocksDbIndex::open_for_reading(Error refusal) {
-  rocksdb::Options options = rocksdb_options(limits_);
-  options.info_log = std::make_shared<NoLog>();
   rocksdb::DB* database = nullptr;
-  const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(options, path_, &database);
+  const rocksdb::Status status =
+      rocksdb::DB::OpenForReadOnly(rocksdb_options(limits_), path_, &database);
   if (!status.ok()) return std::move(refusal).with_context(status.ToString());
   database_.reset(database);
   reads_only_ = true;
@@ -235,7 +227,8 @@ Status RocksDbIndex::write(std::span<const Put> puts, std::span<const ObjectId> 
     rocksdb::WriteOptions options;
     options.disableWAL = true;
     rocksdb::Status status = database_->Write(options, &batch);
-    // After a full disk RocksDB refuses writes until it is told that there may be room again.
+    // After a full disk RocksDB refuses writes until it has found room, for which it looks every
+    // five seconds, or is told that there may be some.
     if (!status.ok() && !status.IsCorruption() && database_->Resume().ok())
       status = database_->Write(options, &batch);
     if (!status.ok()) return failed(status, "write");
@@ -256,12 +249,25 @@ Result<Checkpoint> RocksDbIndex::checkpoint() {
   });
 }
 
+bool RocksDbIndex::holds_unflushed() const {
+  using Properties = rocksdb::DB::Properties;
+  std::uint64_t entries = 0, tables = 0;
+  database_->GetIntProperty(Properties::kNumEntriesActiveMemTable, &entries);
+  database_->GetIntProperty(Properties::kNumImmutableMemTable, &tables);
+  return entries + tables > 0;
+}
+
 Status RocksDbIndex::flush() {
   return contained([&]() -> Status {
     HOLDFAST_TRY(writable());
     rocksdb::Status status = database_->Flush(rocksdb::FlushOptions());
     if (!status.ok() && !status.IsCorruption() && database_->Resume().ok())
       status = database_->Flush(rocksdb::FlushOptions());
+    // While RocksDB recovers from a full disk a flush may say that it is done and have left what
+    // was written since (seen with 7.8).
+    if (status.ok() && holds_unflushed()) status = database_->Flush(rocksdb::FlushOptions());
+    if (status.ok() && holds_unflushed())
+      status = rocksdb::Status::IOError("not all was taken; it is recovering");
     if (!status.ok()) return failed(status, "flush");
     return {};
   });

@@ -57,6 +57,7 @@ class RocksDbIndex final : public ObjectIndex {
   // As usable(), and there is room, and opened for writing, if need be now.
   Status writable();
   Status room() const;
+  bool holds_unflushed() const;
   Error failed(const rocksdb::Status& status, const char* doing);
   void remember_damage(const std::string& what);
   Status scan(const std::string& first, const std::string& end,

@@ -1,6 +1,7 @@
 #include "repository/posix/rocksdb_options.h"
 
 #include <rocksdb/cache.h>
+#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 
@@ -9,6 +10,15 @@ namespace {
 
 constexpr double kFilterBitsPerKey = 10;  // 1 % of absent ids are looked for in vain
 constexpr int kOpenTables = 256;          // descriptors
+
+// RocksDB's own log would be a file; when the disk is full it cannot be written, and Debian's build
+// of the library, with its assertions, ends the process at the second line that fails. Errors reach
+// us as results of calls.
+class NoLog final : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
 
 rocksdb::BlockBasedTableOptions table_options(const RocksDbLimits& limits) {
   rocksdb::BlockBasedTableOptions table;
@@ -51,10 +61,7 @@ rocksdb::Options rocksdb_options(const RocksDbLimits& limits) {
   options.writable_file_max_buffer_size = 256 << 10;
   options.paranoid_checks = true;
   options.max_manifest_file_size = 4 << 20;
-  // Its own log is small and says what went wrong.
-  options.info_log_level = rocksdb::WARN_LEVEL;
-  options.keep_log_file_num = 2;
-  options.max_log_file_size = 1 << 20;
+  options.info_log = std::make_shared<NoLog>();
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   return options;

@@ -252,7 +252,6 @@ Status Closure::restore() {
   HOLDFAST_TRY(table_.for_each([&](const ObjectId&, const ObjectEntry& entry) {
     if (entry.damaged) ++damaged_;
     if (entry.incomplete) ++incomplete;
-    return true;
   }));
   if (incomplete == 0) {
     if (damaged_ == 0) table_.forget_marks();
@@ -260,7 +259,7 @@ Status Closure::restore() {
   }
   // A list may be marked although all is there, when the batch that completed it was lost: what
   // recovery replays then arrives again, or is found here.
-  std::vector<ObjectId> complete_after_all;
+  std::vector<ObjectIndex::Put> complete_after_all;
   HOLDFAST_ASSIGN(const auto frames, table_.records(RecordType::kFrame));
   for (const Location& location : frames) {
     HOLDFAST_ASSIGN(const auto bytes, read_lists(location));
@@ -271,17 +270,16 @@ Status Closure::restore() {
     else if (frame.error().code() != Code::kCorrupt)
       return std::move(frame).error();
   }
-  for (const ObjectId& list : complete_after_all) {
-    HOLDFAST_ASSIGN(const auto entries, table_.get({&list, 1}));
-    ObjectEntry entry = *entries[0];
-    entry.incomplete = false;
+  std::vector<ObjectId> arrived;
+  for (const auto& [list, entry] : complete_after_all) {
     table_.put(list, entry);
+    arrived.push_back(list);
   }
-  return complete(complete_after_all);
+  return complete(arrived);
 }
 
 Status Closure::restore_frame(const format::FrameHeader& header, const Location& location,
-                              std::vector<ObjectId>& complete_after_all) {
+                              std::vector<ObjectIndex::Put>& complete_after_all) {
   HOLDFAST_ASSIGN(const auto entries, table_.get(ids_of(header)));
   for (std::size_t i = 0; i < entries.size(); ++i) {
     if (!entries[i] || !entries[i]->incomplete || entries[i]->location != location) continue;
@@ -290,10 +288,13 @@ Status Closure::restore_frame(const format::FrameHeader& header, const Location&
     std::vector<ObjectId> missing;
     for (std::size_t j = 0; j < present.size(); ++j)
       if (!present[j]) missing.push_back(object.refs[j]);
-    if (missing.empty())
-      complete_after_all.push_back(object.id);
-    else
+    if (!missing.empty()) {
       incomplete_.wait(object.id, missing);
+      continue;
+    }
+    ObjectEntry entry = *entries[i];
+    entry.incomplete = false;
+    complete_after_all.push_back({object.id, entry});
   }
   return {};
 }
@@ -337,12 +338,11 @@ Result<std::vector<ObjectId>> Closure::objects_in_ranges(std::span<const Segment
   HOLDFAST_TRY(table_.for_each([&](const ObjectId& id, const ObjectEntry& entry) {
     const Location& location = entry.location;
     const auto behind = by_begin.upper_bound({location.segment, location.offset});
-    if (behind == by_begin.begin()) return true;
+    if (behind == by_begin.begin()) return;
     const std::size_t at = std::prev(behind)->second;
-    if (ranges[at].segment != location.segment || location.offset >= ranges[at].end) return true;
+    if (!ranges[at].contains(location)) return;
     used[at] = true;
     ids.push_back(id);
-    return true;
   }));
   return ids;
 }

@@ -79,7 +79,7 @@ class Closure {
   void mark(const Losses& losses);
   Result<std::optional<Buffer>> read_lists(const Location& location);
   Status restore_frame(const format::FrameHeader& header, const Location& location,
-                       std::vector<ObjectId>& complete_after_all);
+                       std::vector<ObjectIndex::Put>& complete_after_all);
   Result<std::vector<ObjectId>> objects_at(const Location& location);
   Result<std::vector<ObjectId>> objects_in_ranges(std::span<const SegmentRange> ranges,
                                                   std::vector<bool>& used);

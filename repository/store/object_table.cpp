@@ -90,15 +90,12 @@ Result<std::vector<bool>> ObjectTable::present(std::span<const ObjectId> ids) {
 }
 
 Status ObjectTable::for_each(
-    const std::function<bool(const ObjectId&, const ObjectEntry&)>& visit) {
-  bool on = true;
+    const std::function<void(const ObjectId&, const ObjectEntry&)>& visit) {
   HOLDFAST_TRY(index_.for_each([&](const ObjectId& id, const ObjectEntry& entry) {
-    if (unsynced_.find(id) == nullptr) on = visit(id, entry);
-    return on;
+    if (unsynced_.find(id) == nullptr) visit(id, entry);
+    return true;
   }));
-  unsynced_.for_each([&](const ObjectId& id, const ObjectEntry& entry) {
-    if (on) on = visit(id, entry);
-  });
+  unsynced_.for_each(visit);
   return {};
 }
 

@@ -33,8 +33,8 @@ class ObjectTable {
 
   Result<Entries> get(std::span<const ObjectId> ids);
   Result<std::vector<bool>> present(std::span<const ObjectId> ids);
-  // Every object once, in no particular order, until `visit` returns false.
-  Status for_each(const std::function<bool(const ObjectId&, const ObjectEntry&)>& visit);
+  // Every object once, in no particular order.
+  Status for_each(const std::function<void(const ObjectId&, const ObjectEntry&)>& visit);
 
   // Not in the index before a commit() with a mark taken afterwards.
   void put(const ObjectId& id, const ObjectEntry& entry) { unsynced_.put(id, entry); }

@@ -53,9 +53,8 @@ RecordScan::RecordScan(std::shared_ptr<File> file, std::uint64_t begin, std::uin
                        Options options)
     : file_(std::move(file)), at_(begin), end_(end), options_(std::move(options)) {}
 
-// `size` bytes from `offset`, fewer only at the end of the segment.
+// `size` bytes from `offset`, which lies before the end; fewer only at the end of the segment.
 Result<ByteView> RecordScan::bytes_at(std::uint64_t offset, std::size_t size, bool ahead) {
-  if (offset >= end_) return ByteView();
   size = static_cast<std::size_t>(std::min<std::uint64_t>(size, end_ - offset));
   const bool inside = offset >= window_at_ && offset - window_at_ <= window_.size();
   std::size_t kept = inside ? window_.size() - static_cast<std::size_t>(offset - window_at_) : 0;

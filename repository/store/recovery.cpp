@@ -45,7 +45,7 @@ Status Recovery::open(Status& cuts) {
     HOLDFAST_ASSIGN_OR(auto file, parts_.segments.read(segment), context(segment));
     HOLDFAST_ASSIGN_OR(const std::uint64_t size, file->size(), context(segment));
     const bool may_cut = !report_.index_rebuilt || segment == last;
-    HOLDFAST_TRY_OR(replay(segment, from, size, may_cut), context(segment));
+    HOLDFAST_TRY_OR(replay(file, segment, from, size, may_cut), context(segment));
   }
   if (report_.index_rebuilt) HOLDFAST_TRY(flush_index());
   cuts = parts_.writer.make_cuts();
@@ -75,7 +75,7 @@ Status Recovery::replay_all(const std::map<std::uint32_t, std::uint64_t>& length
     // What was given up behind the valid end of a segment stays given up.
     if (const auto known = lengths.find(segment); known != lengths.end())
       end = std::min(end, known->second);
-    HOLDFAST_TRY_OR(replay(segment, kSegmentHeaderSize, end, false), context(segment));
+    HOLDFAST_TRY_OR(replay(file, segment, kSegmentHeaderSize, end, false), context(segment));
   }
   return parts_.table.index().flush();
 }
@@ -147,9 +147,8 @@ Result<bool> Recovery::check_header(File& file, std::uint32_t segment) {
   return true;
 }
 
-Status Recovery::replay(std::uint32_t segment, std::uint64_t from, std::uint64_t end,
-                        bool may_cut) {
-  HOLDFAST_ASSIGN(auto file, parts_.segments.read(segment));
+Status Recovery::replay(std::shared_ptr<File> file, std::uint32_t segment, std::uint64_t from,
+                        std::uint64_t end, bool may_cut) {
   parts_.lengths[segment] = std::min(from, end);
   if (from > kSegmentHeaderSize && from == end) return {};
   if (!HOLDFAST_PLANTED("index what may be in the page cache alone"))
@@ -189,7 +188,7 @@ Status Recovery::replay(std::uint32_t segment, std::uint64_t from, std::uint64_t
   if (valid_end > 0 && !header_is_valid) HOLDFAST_TRY(repair_header(segment));
   if (valid_end > end) HOLDFAST_TRY(restore_padding(segment, valid_end));
   if (may_cut)
-    HOLDFAST_TRY(end_segment(segment, valid_end, end));
+    end_segment(segment, valid_end, end);
   else
     report_.damaged_records += doubtful;
   if (!may_cut) parts_.lengths[segment] = std::max(valid_end, end);  // damage, to be seen again
@@ -216,12 +215,11 @@ Result<bool> Recovery::apply(const Stretch& stretch, const Location& location) {
 }
 
 // Cuts the segment off behind its last valid record; one without any header or record goes.
-Status Recovery::end_segment(std::uint32_t segment, std::uint64_t valid_end, std::uint64_t size) {
-  if (size == valid_end && valid_end != 0) return {};
+void Recovery::end_segment(std::uint32_t segment, std::uint64_t valid_end, std::uint64_t size) {
+  if (size == valid_end && valid_end != 0) return;
   if (size > valid_end) report_.torn_bytes += size - valid_end;
   parts_.writer.cut(segment, valid_end);
   if (valid_end == 0) parts_.lengths.erase(segment);
-  return {};
 }
 
 // Its records are good, so its header can be written again: number and node are known.

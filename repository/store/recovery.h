@@ -35,10 +35,11 @@ class Recovery {
   Result<bool> index_fits(const std::vector<std::uint32_t>& segments, Checkpoint checkpoint);
   Status load_records();
   Status replay_all(const std::map<std::uint32_t, std::uint64_t>& lengths);
-  Status replay(std::uint32_t segment, std::uint64_t from, std::uint64_t end, bool may_cut);
+  Status replay(std::shared_ptr<File> file, std::uint32_t segment, std::uint64_t from,
+                std::uint64_t end, bool may_cut);
   Result<bool> check_header(File& file, std::uint32_t segment);
   Result<bool> apply(const Stretch& stretch, const Location& location);
-  Status end_segment(std::uint32_t segment, std::uint64_t valid_end, std::uint64_t size);
+  void end_segment(std::uint32_t segment, std::uint64_t valid_end, std::uint64_t size);
   Status repair_header(std::uint32_t segment);
   Status restore_padding(std::uint32_t segment, std::uint64_t valid_end);
   Status commit(Checkpoint checkpoint);

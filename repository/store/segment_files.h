@@ -20,8 +20,6 @@ class SegmentFiles {
   SegmentFiles(FileSystem& files, std::string folder, const NodeId& node)
       : files_(files), folder_(std::move(folder)), node_(node) {}
 
-  FileSystem& file_system() { return files_; }
-  const std::string& folder() const { return folder_; }
   std::string path(std::uint32_t number) const;
 
   // The numbers of all segments, ascending. Files with other names are left alone.

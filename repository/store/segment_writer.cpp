@@ -15,7 +15,7 @@ std::string context(std::uint32_t segment) { return fmt::format("segment {}", se
 }  // namespace
 
 void SegmentWriter::resume(std::shared_ptr<File> file, std::uint64_t end) {
-  tails_.push_back({last_number_, std::move(file), end, end, true, end});
+  tails_.push_back({last_number_, std::move(file), end, end, end});
   appending_ = true;
 }
 
@@ -30,7 +30,7 @@ Status SegmentWriter::begin_segment() {
     return std::move(file).error().with_context(context(number));
   }
   if (appending_ && tails_.back().synced == tails_.back().end) tails_.pop_back();
-  tails_.push_back({number, *std::move(file), kSegmentHeaderSize, 0, false, 0});
+  tails_.push_back({number, *std::move(file), kSegmentHeaderSize, 0, 0});
   appending_ = true;
   return {};
 }
@@ -79,17 +79,11 @@ Checkpoint SegmentWriter::end() const {
   return {tails_.back().segment, tails_.back().end};
 }
 
-std::uint64_t SegmentWriter::length(std::uint32_t segment) const {
-  for (const Tail& tail : tails_)
-    if (tail.segment == segment) return tail.end;
-  return 0;
-}
-
 SyncPlan SegmentWriter::plan_sync() const {
   SyncPlan plan;
   for (const Tail& tail : tails_) {
     if (tail.synced < tail.end) plan.parts.push_back({tail.segment, tail.file, tail.end});
-    plan.folder = plan.folder || !tail.name_is_durable;
+    plan.folder = plan.folder || tail.synced == 0;
   }
   return plan;
 }
@@ -97,16 +91,13 @@ SyncPlan SegmentWriter::plan_sync() const {
 void SegmentWriter::synced(const SyncPlan& plan) {
   for (const SyncPlan::Part& part : plan.parts) {
     for (Tail& tail : tails_) {
-      if (tail.segment != part.segment) continue;
-      tail.synced = std::max(tail.synced, part.end);
-      tail.name_is_durable = tail.name_is_durable || plan.folder;
+      if (tail.segment == part.segment) tail.synced = std::max(tail.synced, part.end);
     }
   }
   // What is sealed and durable needs nothing more; the newest stays to be appended to.
   const std::uint32_t newest = tails_.empty() ? 0 : tails_.back().segment;
-  std::erase_if(tails_, [&](const Tail& tail) {
-    return tail.segment != newest && tail.synced == tail.end && tail.name_is_durable;
-  });
+  std::erase_if(
+      tails_, [&](const Tail& tail) { return tail.segment != newest && tail.synced == tail.end; });
 }
 
 bool SegmentWriter::has_lost(const SyncPlan& plan) const {
@@ -173,7 +164,6 @@ Status SegmentWriter::start_afresh() {
     return std::move(durable).error().with_context(context(last_number_));
   }
   tail.synced = tail.end;
-  tail.name_is_durable = true;
   usable_ = true;
   return {};
 }

@@ -24,7 +24,6 @@ struct SyncPlan {
   };
   std::vector<Part> parts;
   bool folder = false;
-  bool empty() const { return parts.empty() && !folder; }
 };
 
 class SegmentWriter {
@@ -45,8 +44,6 @@ class SegmentWriter {
   bool usable() const { return usable_; }
   // Behind the last record; zero before there is any segment.
   Checkpoint end() const;
-  // The valid length of a segment that is being written or not yet durable; 0 for any other.
-  std::uint64_t length(std::uint32_t segment) const;
 
   SyncPlan plan_sync() const;
   void synced(const SyncPlan& plan);
@@ -71,8 +68,7 @@ class SegmentWriter {
     std::uint32_t segment;
     std::shared_ptr<File> file;
     std::uint64_t end;
-    std::uint64_t synced;  // bytes of it that are durable
-    bool name_is_durable;
+    std::uint64_t synced;        // bytes of it that are durable, and then its name is; 0 is neither
     std::uint64_t written_back;  // up to here writeback was hinted
     bool lost = false;           // of what is not synced, by a sync that failed
   };

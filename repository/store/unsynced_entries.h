@@ -29,7 +29,6 @@ class UnsyncedEntries {
   void replace(const ObjectId& id, const ObjectEntry& entry);
 
   Mark mark() const { return {first_entry_ + entries_.size(), first_note_ + notes_.size()}; }
-  bool empty() const { return entries_.empty() && notes_.empty(); }
   std::size_t size() const { return places_.size(); }
 
   std::vector<ObjectIndex::Put> entries_before(const Mark& mark) const;

@@ -59,6 +59,7 @@ class BackupRun final : public Run {
             const agent::WriterKeys& writer, MemorySource& source,
             const agent::LinkPolicy& policy = {}, std::uint64_t upload_bytes_per_s = 0);
   void interrupt() { session_->interrupt(); }
+  agent::BackupProgress progress() const { return session_->progress(); }
   // What the source held when it began.
   const std::shared_ptr<const Files>& contents() const { return contents_; }
   const Result<agent::BackupReport>& result() const { return *result_; }

@@ -109,6 +109,30 @@ TEST(Cluster, LargeFileIsNotReadFurtherThanTheBudgetWhileNodesTakeNothing) {
   EXPECT_EQ(report->committed, 2U);
 }
 
+// Each file held its piece of the budget until a frame was full, which their few new chunks never
+// made one: nothing was read any more, and nothing sent.
+TEST(Cluster, ManyLargeFilesOfWhichLittleHasChangedKeptABackupFromEnding) {
+  // Eight take all the room themselves, of twelve others wait behind them.
+  for (const int files : {8, 12}) {
+    Cluster cluster(seed(), 2, 2);
+    for (int i = 0; i < files; ++i) {
+      Bytes content((1 << 20) + 1000);
+      cluster.random.fill(content);
+      cluster.source.put("vm/" + std::to_string(i), std::move(content));
+    }
+    ASSERT_TRUE(cluster.back_up());
+    for (int i = 0; i < files; ++i) {
+      const std::string path = "vm/" + std::to_string(i);
+      Bytes content = cluster.source.contents().at(path);
+      content[content.size() / 2] ^= 1;
+      cluster.source.put(path, std::move(content));
+    }
+    const auto report = cluster.back_up();
+    ASSERT_TRUE(report) << report.error().message();
+    expect_restorable(cluster, {*report->manifest, cluster.source.contents()}, 2);
+  }
+}
+
 TEST(Cluster, ALimitSlowerThanEveryPatienceMakesNoNodeSlowOrDown) {
   constexpr std::size_t kSize = 6 << 20;
   Cluster cluster(seed(), 3, 2);

@@ -90,6 +90,35 @@ TEST_F(ErrorAtEveryCall, OfTheAgentsDiskFailsABackupWithAReasonOrNotAtAll) {
       5);
 }
 
+// Of a catalog of more than a buffer, while a node is brought what it missed.
+TEST_F(ErrorAtEveryCall, OfTheAgentsDiskWhileANodeIsBehindFailsABackupWithAReasonOrNotAtAll) {
+  each_call(
+      [&](std::uint64_t call, Code code, bool for_good) {
+        begin(2, 1);
+        cluster_->nodes[1]->crash(CrashKeeps::kNothing);
+        back_up_well(1);
+        EXPECT_TRUE(cluster_->nodes[1]->start());
+        change_source(*cluster_);
+        for (const char* const path : {"l/1", "l/2", "l/3", "l/4", "l/5"})
+          cluster_->source.put_symlink(path, std::string(255'000, 'x'));
+        SimFileSystem& disk = agent_disk(*cluster_);
+        const std::uint64_t before = disk.calls();
+        disk.fail_call(call, code, for_good);
+        const auto report = back_up();
+        const bool reached = disk.calls() - before >= call;
+        disk.clear_faults();
+        if (!report) {
+          EXPECT_EQ(report.error().code(), code) << report.error().message();
+          EXPECT_THAT(report.error().message(), HasSubstr("injected fault"));
+        }
+        back_up_well(2);
+        restart_nodes();
+        expect_kept(1);
+        return reached;
+      },
+      10);
+}
+
 // Whatever is left of the local catalog, no backup takes wrong content from it, nor fails.
 TEST_F(ErrorAtEveryCall, CrashOfTheAgentsMachineLeavesACatalogThatHarmsNoLaterBackup) {
   for (std::uint64_t call = 1, reached = 1; reached != 0; ++call) {

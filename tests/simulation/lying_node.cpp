@@ -151,4 +151,16 @@ std::unique_ptr<NodeLies> make_lies(Lie lie, Random& random) {
   return nullptr;
 }
 
+void AlteredReplies::alter(Message& reply) {
+  auto decoded = wire::decode_reply(reply.head);
+  check(decoded.has_value(), "a node sent what is no reply");
+  change_(*decoded);
+  reply = wire::encode(*decoded, reply.body);
+}
+
+bool SilenceAbout::swallows(const Message& message, const std::function<void(Message)>&) {
+  const auto request = wire::decode_request(message.head);
+  return request && request->what_case() == kind_;
+}
+
 }  // namespace holdfast::testing

@@ -24,11 +24,10 @@ class MemoryReader final : public agent::ContentReader {
   }
   Result<std::optional<agent::Entry>> changed_since(const agent::Entry& scanned) override {
     HOLDFAST_TRY(source_.faults().begin("stat", path_));
-    for (agent::Entry& entry : source_.entries())
-      if (entry.path == scanned.path &&
-          (entry.mtime != scanned.mtime || entry.size != scanned.size))
-        return std::optional(std::move(entry));
-    return std::optional<agent::Entry>();
+    const agent::Entry* const now = source_.find(scanned.path);
+    if (now == nullptr || (now->mtime == scanned.mtime && now->size == scanned.size))
+      return std::optional<agent::Entry>();
+    return std::optional(*now);
   }
 
  private:
@@ -85,6 +84,11 @@ std::vector<agent::Entry> MemorySource::entries() const {
   std::vector<agent::Entry> all;
   for (const auto& [path, entry] : entries_) all.push_back(entry);
   return all;
+}
+
+const agent::Entry* MemorySource::find(const std::string& path) const {
+  const auto found = entries_.find(path);
+  return found == entries_.end() ? nullptr : &found->second;
 }
 
 Status MemorySource::scan(const std::function<bool(agent::Entry&&)>& visit,

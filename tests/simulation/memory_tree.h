@@ -38,6 +38,8 @@ class MemorySource final : public agent::SourceTree {
   void touch_folder(const std::string& path) { touch(path, 0040755, 0); }
   const std::map<std::string, Bytes>& contents() const { return contents_; }
   std::vector<agent::Entry> entries() const;  // in catalog order
+  // Null if there is none.
+  const agent::Entry* find(const std::string& path) const;
 
   // What the next open() of this path does.
   void make_unreadable(const std::string& path) { unreadable_.insert(path); }

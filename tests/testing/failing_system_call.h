@@ -1,6 +1,7 @@
 // A kernel that refuses some system calls, for the errors that no file can be made to give.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <vector>
 
@@ -11,5 +12,14 @@ namespace holdfast::testing {
 // it, where the kernel takes no filter.
 [[nodiscard]] bool with_failing_system_calls(const std::vector<long>& numbers, int error,
                                              const std::function<void()>& work);
+
+// The lower half of an argument of a system call, counted from 0. A pointer is nothing to compare.
+struct SystemCallArgument {
+  unsigned position;
+  std::uint32_t value;
+};
+// As above, but only the calls that have this argument fail.
+[[nodiscard]] bool with_failing_system_call(long number, SystemCallArgument argument, int error,
+                                            const std::function<void()>& work);
 
 }  // namespace holdfast::testing

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "agent/catalog_codec.h"
+#include "tests/testing/observed_files.h"
 #include "tests/unit/agent/made_snapshot.h"
 
 namespace holdfast::agent {
@@ -199,11 +200,13 @@ TEST_F(CatalogFetching, AnIndexThatLiesAboutWhatIsBelowIsNotBelieved) {
   renamed.first_path = "boot";
   auto counted = leaf;
   counted.entries = 7;
+  auto weighed = leaf;
+  weighed.bytes = 7;
   auto later = leaf;
   later.first_path = "usr";
   connect();
-  for (const auto& root : {root_of({renamed}, 1), root_of({counted}, 1), root_of({leaf}, 2),
-                           root_of({leaf, later}, 1)}) {
+  for (const auto& root : {root_of({renamed}, 1), root_of({counted}, 1), root_of({weighed}, 1),
+                           root_of({leaf}, 2), root_of({leaf, later}, 1)}) {
     const auto fetched = fetch_catalog(root, {"", true});
     ASSERT_FALSE(fetched);
     EXPECT_EQ(fetched.error().code(), Code::kCorrupt);
@@ -215,7 +218,7 @@ TEST_F(CatalogFetching, AnIndexThatLiesAboutWhatIsBelowIsNotBelieved) {
 class ForgedCatalog : public CatalogFetching {
  protected:
   ForgedCatalog() {
-    make_nodes(1);
+    make_nodes(2);
     connect();
   }
   ObjectId put(const std::vector<ObjectId>& refs, const Bytes& payload) {
@@ -230,13 +233,14 @@ class ForgedCatalog : public CatalogFetching {
     for (const CatalogChild& child : children) refs.push_back(child.id);
     return put(refs, encode_index({level, children}));
   }
-  // A leaf of folders.
-  CatalogChild put_leaf(const std::vector<std::string>& paths) {
+  // A leaf of folders, each with so much beside its name.
+  CatalogChild put_leaf(const std::vector<std::string>& paths, std::size_t xattr_bytes = 0) {
     LeafEncoder leaf;
     for (const std::string& path : paths) {
       CatalogEntry entry;
       entry.entry.path = path;
       entry.entry.mode = 0040755;
+      if (xattr_bytes > 0) entry.entry.xattrs.push_back({"user.x", std::string(xattr_bytes, 'x')});
       leaf.add(entry);
     }
     return {put({}, leaf.take().second), paths.front(), paths.size(), 0};
@@ -292,6 +296,161 @@ TEST_F(ForgedCatalog, WhoseFilesAreMadeOfAnythingButListsOfTheirChunksIsRefused)
   expect_refused(put_file(10, {list, list}), "a file's chunks do not add up to its size");
   expect_refused(put_file(10, {put_leaf({"a"}).id}), "a file's content is no list of chunks");
   expect_refused(put_file(10, {chunk}), "a chunk where a list belongs");
+}
+
+TEST_F(ForgedCatalog, OfWhichANodeIsMalformedIsRefused) {
+  const ObjectId chunk = add_random_chunk(10);
+  end_frame();
+  expect_refused(put({}, {9}), "unknown kind of list object");
+  expect_refused(put({}, {static_cast<Byte>(ListKind::kLeaf), 0x0A, 0x05}), "malformed");
+  expect_refused(put({}, {static_cast<Byte>(ListKind::kIndex)}), "other than one child a ref");
+  expect_refused(put_file(10, {put({chunk}, {static_cast<Byte>(ListKind::kChunkList)})}),
+                 "other than one length a chunk");
+}
+
+TEST_F(ForgedCatalog, OfWhichAListOfChunksStandsForALeafIsRefused) {
+  const std::vector<std::uint32_t> lengths = {10};
+  const ObjectId list = put({repository_.random_id()}, encode_chunk_list(lengths));
+  expect_refused(put_index({{list, "", 1, 10}}), "a node at another level than its parent says");
+}
+
+TEST_F(ForgedCatalog, WithAnEmptyLeafInFrontIsReadFromTheNext) {
+  const CatalogChild empty{put({}, {static_cast<Byte>(ListKind::kLeaf)}), "", 0, 0};
+  const auto fetched = fetch_catalog(put_index({empty, put_leaf({"a"})}), {"", true});
+  ASSERT_TRUE(fetched) << fetched.error().message();
+  EXPECT_EQ(fetched->entries, 1u);
+}
+
+TEST_F(ForgedCatalog, OfWhichABadLeafComesBeforeAGoodOneIsRefused) {
+  const CatalogChild bad{put({}, {static_cast<Byte>(ListKind::kLeaf), 0x0A, 0x05}), "b", 1, 0};
+  const CatalogChild good = put_leaf({"a"});
+  expect_refused(put_index({good, bad}), "malformed");
+}
+
+TEST_F(ForgedCatalog, IsNotFetchedForANameThatOnlyBeginsAlike) {
+  const ObjectId root = put_index({put_leaf({"a", "a/x"}), put_leaf({"a/y"}), put_leaf({"ab"})});
+  const auto fetched = fetch_catalog(root, {"a", false});
+  ASSERT_TRUE(fetched) << fetched.error().message();
+  EXPECT_EQ(fetched->entries, 3u);
+}
+
+// Else it would wait for ever: memory is full of what comes behind it.
+TEST_F(ForgedCatalog, WhatIsNeededNowIsAskedForThoughMoreThanEnoughCameAhead) {
+  std::vector<CatalogChild> front, behind;
+  for (const char* const path : {"a1", "a2", "a3"}) front.push_back(put_leaf({path}));
+  for (int i = 10; i < 22; ++i) behind.push_back(put_leaf({"b" + std::to_string(i)}, 1 << 20));
+  // What comes first takes most of a second, in a frame with much else.
+  std::vector<ObjectId> refs;
+  for (const CatalogChild& child : front) refs.push_back(child.id);
+  const Bytes payload = encode_index({1, front}), much = repository_.random_bytes(100'000);
+  const ObjectId first = identifier_.identify(format::ObjectKind::kList, refs, payload);
+  format::FrameContent content(format::FrameRole::kMetadata);
+  content.add(identifier_.identify(format::ObjectKind::kList, {}, much), {}, much);
+  content.add(first, refs, payload);
+  nodes_[1]->put_frame(sealer_.seal(content));
+  nodes_[1]->bytes_per_second = 125'000;
+  const ObjectId root = put_index({{first, "a1", 3, 0}, {put_index(behind), "b10", 12, 0}}, 2);
+  const auto fetched = fetch_catalog(root, {"", true});
+  ASSERT_TRUE(fetched) << fetched.error().message();
+  EXPECT_EQ(fetched->entries, 15u);
+}
+
+// Catalogs that are written in more than one piece.
+class LargeCatalogFetching : public CatalogFetching {
+ protected:
+  // A disk that takes a second for each piece, while frames come.
+  class SlowDisk final : public Executor {
+   public:
+    explicit SlowDisk(EventLoop& loop) : loop_(loop) {}
+    void submit(Task work) override {
+      loop_.after(std::chrono::seconds(1), [this, work = std::move(work)]() mutable {
+        if (before) before();
+        work();
+        if (after) after();
+      });
+    }
+    unsigned concurrency() const override { return 1; }
+
+    std::function<void()> before, after;
+
+   private:
+    EventLoop& loop_;
+  };
+
+  // A leaf for each entry.
+  ObjectId make_tree_of_large_leaves(std::size_t leaves, std::size_t bytes) {
+    make_nodes(1);
+    for (std::size_t i = 0; i < leaves; ++i)
+      made_.folder("f" + std::to_string(100 + i))
+          .xattrs.push_back({"user.x", std::string(bytes, 'x')});
+    const ObjectId root = made_.finish(nodes_, 1);
+    connect();
+    make_fetcher();
+    return root;
+  }
+  // All of it, or an error and no catalog file.
+  void expect_good_or_told(const ObjectId& root, FileSystem& files, Executor& executor,
+                           bool may_fail) {
+    ASSERT_TRUE(write_file_atomically(files_, path_, to_bytes("the half of another")));
+    CatalogFetch fetch(*fetcher_, files, loop_, executor);
+    std::optional<Result<FetchedCatalog>> result;
+    fetch.start(root, {}, path_, {"", true}, [&](auto fetched) {
+      EXPECT_FALSE(result) << "done twice";
+      result = std::move(fetched);
+    });
+    ASSERT_TRUE(loop_.run_until([&] { return result.has_value(); }));
+    loop_.run_for(std::chrono::seconds(5));
+    if (*result) {
+      EXPECT_EQ(read_entries(), made_.entries());
+      return;
+    }
+    EXPECT_TRUE(may_fail) << result->error().message();
+    EXPECT_EQ(result->error().code(), Code::kNoSpace);
+    EXPECT_FALSE(CatalogFileReader::open(files_, path_));
+  }
+  void expect_good_or_told_whichever_call_fails(const ObjectId& root) {
+    SlowDisk slow(loop_);
+    for (Executor* const executor : {static_cast<Executor*>(&loop_), static_cast<Executor*>(&slow)})
+      for (int failing = 0, calls = 1; failing <= calls; ++failing) {
+        SCOPED_TRACE("call " + std::to_string(failing));
+        calls = 0;
+        holdfast::testing::ObservedFiles files(files_,
+                                               [&](std::string_view, const std::string&) -> Status {
+                                                 if (++calls == failing)
+                                                   return Error(Code::kNoSpace, "the disk is full");
+                                                 return {};
+                                               });
+        expect_good_or_told(root, files, *executor, failing > 0);
+        if (HasFailure()) return;
+        if (failing == 0) {
+          EXPECT_GT(calls, 4);
+        }
+      }
+  }
+};
+
+TEST_F(LargeCatalogFetching, ComesWholeOrFailsWhicheverCallOfTheDiskFails) {
+  expect_good_or_told_whichever_call_fails(make_tree_of_large_leaves(14, 1 << 20));
+}
+
+TEST_F(LargeCatalogFetching, OfOneLeafThatIsAPieceAloneComesWholeOrFailsToo) {
+  expect_good_or_told_whichever_call_fails(make_tree_of_large_leaves(1, 5 << 20));
+}
+
+TEST_F(LargeCatalogFetching, GivenUpWhileAPieceIsBeingWrittenEndsWithoutAWord) {
+  const ObjectId root = make_tree_of_large_leaves(14, 1 << 20);
+  for (const bool is_written : {false, true}) {
+    SlowDisk disk(loop_);
+    auto fetch = std::make_unique<CatalogFetch>(*fetcher_, files_, loop_, disk);
+    if (is_written)
+      disk.after = [&] { loop_.post([&] { fetch.reset(); }); };
+    else
+      disk.before = [&] { fetch.reset(); };
+    fetch->start(root, {}, path_, {"", true}, [](const auto&) { ADD_FAILURE() << "it is gone"; });
+    loop_.run_for(std::chrono::seconds(5));
+    EXPECT_EQ(fetch, nullptr);
+    EXPECT_FALSE(CatalogFileReader::open(files_, path_));
+  }
 }
 
 }  // namespace

@@ -125,6 +125,10 @@ TEST_F(CatalogFile, WhoseLengthsCannotBeIsRefusedBeforeAnythingIsAllocated) {
     EXPECT_EQ(refusal_to_read(), "catalog file: malformed object") << field;
   }
   Bytes content = good_;
+  store_le(content.data() + 16, std::uint32_t{0});
+  write(content);
+  EXPECT_EQ(refusal_to_read(), "catalog file: malformed object");
+  content = good_;
   store_le(content.data() + 16 + 8, std::uint32_t{1} << 20);
   write(content);
   EXPECT_EQ(refusal_to_read(), "catalog file: an object reaches beyond its end");
@@ -161,6 +165,17 @@ TEST_F(CatalogFile, ThatBecomesShorterWhileItIsReadIsRefused) {
     ASSERT_FALSE(next);
     EXPECT_EQ(next.error().message(), "catalog file: it became shorter");
   }
+}
+
+TEST_F(CatalogFile, OfWhichALeafIsNoneGivesNoEntriesFromThereOn) {
+  auto writer = CatalogFileWriter::create(files_, kPath).value();
+  ListObject leaf = objects_[0];
+  leaf.kind = ListKind::kLeaf;
+  ASSERT_TRUE(writer.add(leaf));
+  ASSERT_TRUE(writer.finish(root_, {}));
+  auto file = CatalogFileReader::open(files_, kPath).value();
+  CatalogEntryReader reader(file);
+  EXPECT_EQ(reader.next().error().code(), Code::kCorrupt);
 }
 
 TEST_F(CatalogFile, ThatIsNotThereIsNotFound) {

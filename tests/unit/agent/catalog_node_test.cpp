@@ -6,7 +6,6 @@
 
 #include <functional>
 
-#include "agent/catalog_builder.h"
 #include "agent/catalog_codec.h"
 #include "common/format/catalog.pb.h"
 
@@ -101,6 +100,7 @@ TEST(DecodeLeaf, AnEntryThatCannotBeIsRefusedAndSaysWhy) {
       {"a path longer than any may be",
        [](auto& e) { e.set_suffix(std::string((1 << 20) + 1, 'x')); }},
       {"a path that no file can have", [](auto& e) { e.set_suffix("b/../c"); }},
+      {"a path that no file can have", [](auto& e) { e.set_suffix("b/./c"); }},
       {"a path that no file can have", [](auto& e) { e.set_suffix("b//c"); }},
       {"a path that no file can have", [](auto& e) { e.set_suffix(std::string("b\0c", 3)); }},
       {"a time out of range", [](auto& e) { e.set_mtime_ns(1'000'000'000); }},
@@ -126,6 +126,25 @@ TEST(DecodeLeaf, AnEntryThatCannotBeIsRefusedAndSaysWhy) {
     one.spoil(entry);
     EXPECT_EQ(refusal_of_leaf(refs, leaf_of(leaf)), std::string("catalog: ") + one.reason);
   }
+}
+
+TEST(DecodeLeaf, FieldsOfALaterVersionArePassedOver) {
+  format::CatalogLeafProto leaf;
+  add_entry(leaf, 0, "a");
+  Bytes payload = leaf_of(leaf);
+  append(payload, as_bytes(std::string_view("\x78\x05", 2)));  // field 15, a number
+  append(payload, as_bytes(std::string_view("\x08\x05", 2)));  // an entry that is a number
+  const auto entries = decode_leaf({}, payload);
+  ASSERT_TRUE(entries) << entries.error().message();
+  ASSERT_EQ(entries->size(), 1U);
+  EXPECT_EQ(entries->at(0).entry.path, "a");
+}
+
+TEST(ListKind, IsOneOfThree) {
+  for (const Byte kind : Bytes{1, 2, 3})
+    EXPECT_EQ(static_cast<Byte>(list_kind(Bytes{kind, 7}).value()), kind);
+  for (const Bytes& none : {Bytes{}, Bytes{0}, Bytes{4}})
+    EXPECT_EQ(list_kind(none).error().code(), Code::kCorrupt);
 }
 
 TEST(DecodeLeaf, WhatIsNoLeafIsRefused) {
@@ -172,6 +191,8 @@ TEST(DecodeIndex, HasOneChildARefAndALevelThatThereCanBe) {
             "catalog: an index node's level is out of range");
   EXPECT_EQ(decode_index(refs, {}).error().message(),
             "catalog: malformed, or more children than refs");
+  EXPECT_EQ(decode_index(refs, {{static_cast<Byte>(ListKind::kLeaf)}}).error().message(),
+            "catalog: another kind of list object than expected");
 }
 
 TEST(DecodeIndex, CountlessEmptyChildrenAreRefusedBeforeTheyAreMade) {
@@ -187,29 +208,6 @@ TEST(DecodeIndex, AChildThatBeginsWhereNoFileCanBeIsRefused) {
   const std::vector<ObjectId> refs(1);
   const CatalogIndex index{1, {{refs[0], "a/../b", 1, 1}}};
   EXPECT_FALSE(decode_index(refs, encode_index(index)));
-}
-
-// What the builder writes, a reader takes: deep trees make leaves of fewer entries.
-TEST(CatalogBuilder, CutsALeafBeforeItsPathsAreLongerThanAReaderTakes) {
-  format::ObjectIdentifier identifier{crypto::SecretKey()};
-  std::size_t leaves = 0, entries = 0;
-  CatalogBuilder builder(identifier, [&](ListObject&& object) {
-    if (object.kind != ListKind::kLeaf) return;
-    ++leaves;
-    const auto decoded = decode_leaf(object.refs, object.payload);
-    ASSERT_TRUE(decoded) << decoded.error().message();
-    entries += decoded->size();
-  });
-  const std::string folder(400'000, 'x');
-  for (int i = 100; i < 200; ++i) {
-    CatalogEntry entry;
-    entry.entry.path = folder + "/" + std::to_string(i);
-    entry.entry.mode = 0100644;
-    builder.add(entry);
-  }
-  builder.finish();
-  EXPECT_EQ(entries, 100U);
-  EXPECT_GE(leaves, 9U);
 }
 
 }  // namespace

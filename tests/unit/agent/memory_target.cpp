@@ -154,17 +154,20 @@ Status MemoryTarget::finish_directory(const std::string& path, const Entry& entr
 }
 
 Result<bool> MemoryTarget::matches(const std::string& path, const Entry& entry) {
+  if (const auto error = look_errors.find(path); error != look_errors.end()) return error->second;
   const Node* const there = find(path);
   return there != nullptr && there->entry.is_regular() && there->entry.size == entry.size &&
          there->entry.mtime == entry.mtime;
 }
 
 Result<std::optional<Entry>> MemoryTarget::look(const std::string& path) {
+  if (const auto error = look_errors.find(path); error != look_errors.end()) return error->second;
   const Node* const there = find(path);
   return there == nullptr ? std::optional<Entry>() : there->entry;
 }
 
 Result<std::vector<std::string>> MemoryTarget::list(const std::string& path) {
+  if (const auto error = list_errors.find(path); error != list_errors.end()) return error->second;
   std::vector<std::string> names;
   for (const auto& [below, node] : nodes_)
     if (folder_of(below) == path) names.push_back(below.substr(below.rfind('/') + 1));
@@ -173,6 +176,8 @@ Result<std::vector<std::string>> MemoryTarget::list(const std::string& path) {
 }
 
 Status MemoryTarget::remove(const std::string& path) {
+  if (const auto error = remove_errors.find(path); error != remove_errors.end())
+    return error->second;
   if (nodes_.erase(path) == 0) return Error(Code::kNotFound, "nothing to remove");
   std::erase_if(nodes_, [&](const auto& entry) { return entry.first.starts_with(path + "/"); });
   return {};

@@ -33,6 +33,7 @@ class MemoryTarget final : public agent::RestoreTarget, public agent::TargetView
 
   // Faults: calls on these paths fail with this.
   std::map<std::string, Error> write_errors, link_errors, finish_errors, attribute_errors;
+  std::map<std::string, Error> look_errors, list_errors, remove_errors;  // look: and matches()
   std::function<void(Node&)> spoil;  // applied to every file that is finished
 
   // Observations.

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <deque>
+#include <functional>
+#include <memory>
 
 #include "tests/simulation/sim_loop.h"
 #include "tests/testing/seed.h"
@@ -154,6 +156,116 @@ TEST_F(NodeFeedWindow, AnswersToWhatWasSentBeforeAFeedLeftLetTheNextFramesGo) {
   answer(2);
   EXPECT_TRUE(feed_.drained());
   EXPECT_EQ(done_, 4U);
+}
+
+TEST_F(NodeFeedWindow, AFeedThatFailedStaysFailedWhateverElseIsHeard) {
+  feed_.fail(Error(Code::kNoSpace, "full"));
+  feed_.lag(Error(Code::kTimedOut, "too slow"));
+  EXPECT_EQ(feed_.state(), NodeFeed::State::kFailed);
+  EXPECT_EQ(feed_.reason().code(), Code::kNoSpace);
+}
+
+TEST_F(NodeFeedWindow, HearingOfALinkThatIsAsItWasChangesNothing) {
+  send(1);
+  feed_.link_changed();
+  EXPECT_TRUE(feed_.active());
+  EXPECT_EQ(done_, 0U);
+}
+
+TEST_F(NodeFeedWindow, NobodyNeedsToHearOfAFrame) {
+  const auto send_silently = [&] {
+    feed_.send(SharedBytes(Buffer(kFrame)), format::FrameRole::kMetadata, nullptr);
+    settle();
+  };
+  send_silently();
+  answer(1);
+  EXPECT_TRUE(feed_.drained());
+  send_silently();
+  feed_.lag(Error(Code::kTimedOut, "too slow"));
+  EXPECT_EQ(feed_.pending_bytes(), 0U);
+  answer(1);
+  feed_.activate();
+  send_silently();
+  answer(1, Error(Code::kNoSpace, "full"));
+  EXPECT_EQ(feed_.state(), NodeFeed::State::kFailed);
+}
+
+// A feed of which its own calls are the end.
+class NodeFeedCalls : public NodeFeedWindow {
+ protected:
+  void make() {
+    ended_ = std::make_unique<NodeFeed>(link_, loop_, [] {});
+    ended_->activate();
+    heard_ = 0;
+  }
+  void send_frame(std::function<void()> then = [] {}) {
+    ended_->send(SharedBytes(Buffer(kFrame)), format::FrameRole::kData, [this, then] {
+      ++heard_;
+      then();
+    });
+    settle();
+  }
+  void answer_all() {
+    while (node_.waiting() > 0) answer(1);
+  }
+
+  std::unique_ptr<NodeFeed> ended_;
+  std::size_t heard_ = 0;
+};
+
+TEST_F(NodeFeedCalls, AFeedMayGoWhileAnswersAreOnTheirWay) {
+  make();
+  send_frame();
+  ended_->ask_present({}, [](auto) { FAIL() << "nobody is there to hear it"; });
+  ended_.reset();
+  answer_all();
+  EXPECT_EQ(heard_, 0U);
+}
+
+TEST_F(NodeFeedCalls, AnAnswerMayBeTheEndOfTheFeed) {
+  make();
+  bool answered = false;
+  ended_->ask_present({}, [&](auto) {
+    answered = true;
+    ended_.reset();
+  });
+  settle();
+  EXPECT_TRUE(answered);
+}
+
+TEST_F(NodeFeedCalls, AnAcknowledgementMayBeTheEndOfTheFeed) {
+  for (const auto& error : {std::optional<Error>(), std::optional(Error(Code::kNoSpace, "full"))}) {
+    make();
+    send_frame([&] { ended_.reset(); });
+    send_frame();
+    answer(1, error);
+    EXPECT_EQ(ended_, nullptr);
+    answer_all();
+    EXPECT_EQ(heard_, 1U);
+  }
+}
+
+TEST_F(NodeFeedCalls, AnAcknowledgementMayMakeTheFeedLeave) {
+  for (const auto& error : {std::optional<Error>(), std::optional(Error(Code::kNoSpace, "full"))}) {
+    make();
+    send_frame([&] { ended_->lag(Error(Code::kTimedOut, "too slow")); });
+    send_frame();
+    answer(1, error);
+    EXPECT_EQ(ended_->state(), NodeFeed::State::kLagging)
+        << "it left before the error was acted on";
+    EXPECT_EQ(heard_, 2U) << "that the other will not be acknowledged is said, too";
+    answer_all();
+  }
+}
+
+TEST_F(NodeFeedCalls, WhatIsSaidToThoseWhoWaitMayBeTheEndOfTheFeed) {
+  make();
+  send_frame([&] { ended_.reset(); });
+  send_frame();
+  ended_->fail(Error(Code::kNoSpace, "full"));
+  EXPECT_EQ(ended_, nullptr);
+  EXPECT_EQ(heard_, 1U);
+  answer_all();
 }
 
 // 400 bytes a frame, 100 bytes a second.

@@ -100,7 +100,14 @@ TEST(PathFilter, QuestionMarkAndSetsTakeOneCharacter) {
       {{"/?"}, "ab", false},
       {{"/?"}, "\xc3\xa9", true},  // e with an accent
       {{"/??"}, "\xc3\xa9", false},
-      {{"/??"}, "\xff\xfe", true},  // not UTF-8: bytes
+      {{"/??"}, "\xff\xfe", true},         // not UTF-8: bytes
+      {{"/?"}, "\xe2\x82\xac", true},      // the euro sign
+      {{"/?"}, "\xf0\x9f\x98\x80", true},  // a face
+      {{"/?"}, "\xf8\x88\x80\x80", false},
+      {{"/??"}, "\x80\xc1", true},  // neither begins a character
+      {{"/???"}, "\xe2\x82x", true},
+      {{"/??"}, "\xe2\x82", true},
+      {{"/[\x80-\xff]"}, "\xc1", true},
       {{"/[a-c]x"}, "bx", true},
       {{"/[a-c]x"}, "dx", false},
       {{"/[^a-c]x"}, "dx", true},
@@ -141,13 +148,20 @@ TEST(PathFilter, MatchesNamesThatAreNoText) {
 }
 
 TEST(PathFilter, MalformedPatternsAreRefusedByName) {
-  for (const std::string pattern :
-       {"", "!", "[a", "[]", "[^]", "[b-a]", "[a-]", "a\\", "a/../b", "."}) {
+  for (const std::string pattern : {"", "!", "[", "[a", "[]", "[^]", "[b-a]", "[a-]", "[a-",
+                                    "[a-\\", "[\\", "a\\", "a/../b", "."}) {
     const auto parsed = PathFilter::parse({"fine", pattern});
     ASSERT_FALSE(parsed) << pattern;
     EXPECT_EQ(parsed.error().code(), Code::kInvalidArgument);
     EXPECT_NE(parsed.error().message().find("\"" + pattern + "\""), std::string::npos);
   }
+}
+
+// Behind it, the rest of the pattern would have counted for nothing.
+TEST(PathFilter, APatternWithANulByteIsRefused) {
+  const auto parsed = PathFilter::parse({std::string("a\0b", 3)});
+  ASSERT_FALSE(parsed);
+  EXPECT_EQ(parsed.error().code(), Code::kInvalidArgument);
 }
 
 TEST(PathFilter, SaysWhereNothingCanMatchAnyMore) {

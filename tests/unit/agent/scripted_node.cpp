@@ -36,19 +36,24 @@ void ScriptedNode::receive(const Message& message, const std::function<void(Mess
   static const std::map<int, std::string> kKinds = {
       {wire::RequestProto::kLocate, "locate"},
       {wire::RequestProto::kGetFrame, "get_frame"},
+      {wire::RequestProto::kPutFrame, "put_frame"},
       {wire::RequestProto::kListManifests, "list_manifests"}};
   if (silent) return;
   if (const auto kind = kKinds.find(request->what_case());
       kind != kKinds.end() && ignores.contains(kind->second))
     return;
+  if (request->has_get_frame() &&
+      withheld.contains(*ObjectId::from(as_bytes(request->get_frame().id()))))
+    return;
   if (request->has_get_frame() && frames_served >= frames_before_silence) {
     silent = true;
     return;
   }
-  SharedBytes body;
+  SharedBytes body = message.body;
   wire::ReplyProto answered = answer(*request, body);
   answered.set_id(request->id());
   answered.set_incarnation(7);
+  if (alter) alter(*request, answered);
   Instant at = loop_.now() + latency;
   if (bytes_per_second > 0) {
     free_at_ =
@@ -60,8 +65,25 @@ void ScriptedNode::receive(const Message& message, const std::function<void(Mess
               [reply, encoded = wire::encode(answered, body)]() mutable { reply(encoded); });
 }
 
+// What it refers to is there, or comes with it.
+void ScriptedNode::take_frame(const SharedBytes& frame, wire::ReplyProto& reply) {
+  const auto parsed = format::parse_frame(frame);
+  check(parsed.has_value(), "an agent sends frames that parse");
+  std::set<ObjectId> within;
+  for (const auto& object : parsed->header.objects) {
+    for (const ObjectId& ref : object.refs)
+      if (!frames_.contains(ref) && !within.contains(ref))
+        return wire::set_error(reply,
+                               Error(Code::kMissingObjects, "what it refers to is not here"));
+    within.insert(object.id);
+  }
+  put_frame(frame);
+  reply.mutable_put_frame();
+}
+
 wire::ReplyProto ScriptedNode::answer(const wire::RequestProto& request, SharedBytes& body) {
   wire::ReplyProto reply;
+  const SharedBytes frame = std::exchange(body, {});
   if (request.has_hello()) {
     reply.mutable_hello()->set_window_bytes(32 << 20);
   } else if (request.has_ping()) {
@@ -101,6 +123,11 @@ wire::ReplyProto ScriptedNode::answer(const wire::RequestProto& request, SharedB
       *reply.mutable_verify() = verify_steps.rbegin()->second;
     else
       reply.mutable_verify()->set_done(true);
+  } else if (request.has_put_frame()) {
+    take_frame(frame, reply);
+  } else if (request.has_commit()) {
+    committed.push_back(to_bytes(request.commit().manifest()));
+    reply.mutable_commit();
   } else if (request.has_status()) {
     reply.mutable_status()->set_stored_bytes(1000);
   } else {

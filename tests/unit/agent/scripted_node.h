@@ -19,6 +19,9 @@ class ScriptedNode {
  public:
   ScriptedNode(SimLoop& loop, std::string name) : loop_(loop), name_(std::move(name)) {}
 
+  // Knows no object any more.
+  void lose_frames() { frames_.clear(); }
+  bool has(const ObjectId& id) const { return frames_.contains(id); }
   // Its objects are found in this frame; one that is in several, in the last.
   void put_frame(const SharedBytes& frame);
   // No object of this frame is here any more.
@@ -37,6 +40,9 @@ class ScriptedNode {
   bool forgets_what_is_damaged = true;   // a report makes the frame absent
   bool frames_beyond_its_count = false;  // in what it says about places
   std::size_t manifests_per_page = 100;
+  std::set<ObjectId> withheld;  // get_frame of these is not answered
+  // Last, of every reply: what it says instead.
+  std::function<void(const wire::RequestProto&, wire::ReplyProto&)> alter;
   std::map<std::uint64_t, wire::VerifyReply> verify_steps;  // by step; the last one repeats
 
   // What it was asked.
@@ -44,6 +50,7 @@ class ScriptedNode {
   std::size_t bytes_served = 0;
   std::vector<ObjectId> reported;  // as damaged
   std::vector<wire::VerifyRequest> verifications;
+  std::vector<Bytes> committed;  // manifests
 
   const std::string& name() const { return name_; }
   void receive(const Message& message, const std::function<void(Message)>& reply);
@@ -60,7 +67,9 @@ class ScriptedNode {
     UnixTime received;
     bool complete;
   };
+  // `body`: the request's, and then the reply's.
   wire::ReplyProto answer(const wire::RequestProto& request, SharedBytes& body);
+  void take_frame(const SharedBytes& frame, wire::ReplyProto& reply);
   void locate(const wire::LocateRequest& request, wire::LocateReply& reply);
   void list(const wire::ListManifestsRequest& request, wire::ListManifestsReply& reply);
 

@@ -4,7 +4,7 @@
 
 #include "agent/seen_heads.h"
 #include "agent/snapshot_selection.h"
-#include "tests/unit/agent/made_snapshot.h"
+#include "tests/unit/agent/snapshot_list_fixture.h"
 
 namespace holdfast::agent {
 namespace {
@@ -15,56 +15,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-class SnapshotListTest : public holdfast::testing::ReaderFixture {
- protected:
-  using Kind = SnapshotWarning::Kind;
-
-  SnapshotListTest() {
-    admin_ = crypto::SecretKey::generate(repository_.random);
-    charter_.admin_key = crypto::SigningKey(admin_.clone()).verify_key();
-    repository_.id = charter_.repository();
-    add_agent("laptop", repository_.agent);
-  }
-  void add_agent(const std::string& name, const crypto::SigningKey& key) {
-    format::CharterAgent agent;
-    agent.id = format::agent_id(key.verify_key());
-    agent.name = name;
-    agent.verify_key = key.verify_key();
-    charter_.agents.push_back(agent);
-  }
-  // The next snapshot of the laptop, `hour` hours after the epoch.
-  format::SignedManifest next(std::int64_t hour, const format::SnapshotDetail& detail = {}) {
-    auto manifest = make_manifest(repository_, repository_.agent, repository_.random_id(),
-                                  ++sequence_, last_, {hour * kHour}, detail);
-    last_ = manifest.id;
-    return manifest;
-  }
-  void put(std::size_t node, const format::SignedManifest& manifest, std::int64_t hour,
-           bool complete = true) {
-    nodes_[node]->put_manifest(manifest.bytes, {hour * kHour}, complete);
-  }
-  SnapshotList list(bool with_key = true) {
-    std::vector<NodeLink*> links;
-    for (auto& link : links_) links.push_back(link.get());
-    SnapshotListing listing(links, charter_, with_key ? &repository_.private_key : nullptr, loop_,
-                            loop_);
-    std::optional<SnapshotList> result;
-    listing.start([&](SnapshotList listed) { result = std::move(listed); });
-    EXPECT_TRUE(loop_.run_until([&] { return result.has_value(); }));
-    return std::move(*result);
-  }
-  static std::vector<Kind> kinds(const std::vector<SnapshotWarning>& warnings) {
-    std::vector<Kind> all;
-    for (const auto& warning : warnings) all.push_back(warning.kind);
-    return all;
-  }
-
-  static constexpr std::int64_t kHour = 3'600'000'000'000;
-  crypto::SecretKey admin_;
-  format::Charter charter_;
-  std::uint64_t sequence_ = 0;
-  std::optional<ManifestId> last_;
-};
+using SnapshotListTest = holdfast::testing::SnapshotListFixture;
 using SnapshotsOfAllNodes = SnapshotListTest;
 
 TEST_F(SnapshotsOfAllNodes, AreUnitedInOrderOfTheEarliestReceipt) {

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <set>
+
 #include "tests/unit/agent/made_snapshot.h"
 
 namespace holdfast::agent {
@@ -24,9 +26,9 @@ class Verifying : public holdfast::testing::ReaderFixture {
     return {id, chunks_.at(id)};
   }
   // A snapshot of this catalog, held by all nodes.
-  ManifestId add_snapshot(MadeSnapshot& made) {
+  ManifestId add_snapshot(MadeSnapshot& made, std::size_t lists_per_frame = 8) {
     end_frame();
-    const ObjectId root = made.finish(nodes_);
+    const ObjectId root = made.finish(nodes_, lists_per_frame);
     Snapshot snapshot;
     snapshot.manifest = holdfast::testing::make_manifest(repository_, repository_.agent, root,
                                                          list_.snapshots.size() + 1, {}, {0});
@@ -222,6 +224,22 @@ TEST_F(Verifying, ACatalogThatNoNodeCanGiveIsAFindingOfNoSingleNode) {
   for (const auto& node : result.nodes) EXPECT_TRUE(node.is_clean());
 }
 
+TEST_F(Verifying, OfAFileOneOfWhoseListsIsLostJustThatIsAFinding) {
+  make_nodes(1);
+  MadeSnapshot made(repository_);
+  made.huge_file("huge", {chunk(10), chunk(20), chunk(30), chunk(40), chunk(50)}, 2);
+  made.huge_file("other", {chunk(10), chunk(20), chunk(30)}, 2);
+  add_snapshot(made, 1);
+  const ObjectId lost = made.lists()[1].id;  // between the first and the last of its file
+  nodes_[0]->remove_frame_of(lost);
+  connect();
+  const auto result = verify();
+  ASSERT_THAT(result.findings, SizeIs(1));
+  EXPECT_EQ(result.findings[0].path, "huge");
+  EXPECT_EQ(result.findings[0].object, lost);
+  EXPECT_THAT(result.findings[0].problem, HasSubstr("does not have the object"));
+}
+
 TEST_F(Verifying, ANodeThatLiesAboutItselfIsCaughtByItsFrames) {
   make_nodes(2);
   MadeSnapshot made(repository_);
@@ -254,6 +272,146 @@ TEST_F(Verifying, SnapshotsThatANodeCannotRestoreAreNamed) {
   EXPECT_THAT(result.nodes[0].incomplete, IsEmpty());
   EXPECT_THAT(result.nodes[1].incomplete, ElementsAre(id));
   EXPECT_FALSE(result.nodes[1].is_clean());
+}
+
+TEST_F(Verifying, NoNodesAreVerifiedAtOnce) {
+  const auto result = verify();
+  EXPECT_THAT(result.nodes, IsEmpty());
+}
+
+TEST_F(Verifying, HowFarANodeIsCanBeSeenMeanwhile) {
+  make_nodes(1);
+  for (std::uint64_t i = 0; i < 5; ++i) nodes_[0]->verify_steps[i] = step(i + 1, i == 4);
+  connect();
+  VerifySession session({links_[0].get()}, keys_, loop_, loop_, loop_, repository_.random);
+  bool done = false;
+  session.start(list_, {}, [&](auto) { done = true; });
+  std::set<std::uint64_t> seen;
+  ASSERT_TRUE(loop_.run_until([&] {
+    if (!done) seen.insert(session.so_far().nodes[0].frames);
+    return done;
+  }));
+  EXPECT_THAT(seen, ::testing::IsSupersetOf({0U, 1U, 2U, 3U, 4U}));
+}
+
+TEST_F(Verifying, ANodeThatDoesNotSayHowMuchItStoresIsNotVerified) {
+  make_nodes(2);
+  connect();
+  nodes_[1]->alter = [](const wire::RequestProto& request, wire::ReplyProto& reply) {
+    if (request.has_status()) wire::set_error(reply, Error(Code::kIo, "the index is gone"));
+  };
+  const auto result = verify({.read_data = DataSubset{1.0, 250, {}}});
+  EXPECT_TRUE(result.nodes[0].is_clean());
+  EXPECT_EQ(result.nodes[1].failure->code(), Code::kIo);
+  EXPECT_FALSE(result.nodes[1].is_clean());
+  EXPECT_THAT(nodes_[1]->verifications, IsEmpty());
+}
+
+TEST_F(Verifying, ANodeWhoseDamageIsNoListOfIdsHasNotVerified) {
+  make_nodes(1);
+  nodes_[0]->verify_steps[0] = step(1, true);
+  nodes_[0]->verify_steps[0].set_damaged(std::string(ObjectId::kSize + 1, 'x'));
+  connect();
+  const auto result = verify();
+  EXPECT_FALSE(result.nodes[0].done);
+  EXPECT_EQ(result.nodes[0].failure->code(), Code::kProtocol);
+}
+
+TEST_F(Verifying, WhatANodeSaysTwiceCountsOnceAndItsSentencesAreBounded) {
+  make_nodes(1);
+  const ObjectId damaged{{5}};
+  nodes_[0]->verify_steps[0] = step(1, true, {damaged, damaged});
+  for (int i = 0; i < 1500; ++i) nodes_[0]->verify_steps[0].add_problems("a problem");
+  connect();
+  const auto result = verify();
+  EXPECT_EQ(result.nodes[0].finding_count, 1U);
+  EXPECT_THAT(result.nodes[0].problems, SizeIs(1000));
+}
+
+TEST_F(Verifying, ANodeThatOnlyHasAProblemToTellOfIsNotClean) {
+  make_nodes(1);
+  nodes_[0]->verify_steps[0] = step(1, true);
+  nodes_[0]->verify_steps[0].add_problems("segment 7 is gone");
+  connect();
+  EXPECT_FALSE(verify().is_clean());
+}
+
+TEST_F(Verifying, ADamagedListOfChunksIsTracedToItsFileAlone) {
+  make_nodes(1);
+  MadeSnapshot made(repository_);
+  made.file("before", {chunk(20)});
+  made.huge_file("huge", {chunk(20), chunk(20), chunk(20)}, 2);
+  const ManifestId id = add_snapshot(made);
+  const auto list = std::ranges::find_if(
+      made.lists(), [](const ListObject& each) { return each.kind == ListKind::kChunkList; });
+  nodes_[0]->verify_steps[0] = step(1, true, {list->id});
+  connect();
+  const auto result = verify();
+  ASSERT_THAT(result.nodes[0].findings, SizeIs(1));
+  EXPECT_EQ(result.nodes[0].findings[0].path, "huge");
+  EXPECT_EQ(result.nodes[0].findings[0].snapshot, id);
+  EXPECT_FALSE(result.nodes[0].findings[0].is_subtree);
+}
+
+TEST_F(Verifying, MoreFindingsThanAreKeptAreCounted) {
+  make_nodes(1);
+  MadeSnapshot made(repository_);
+  const auto bad = chunk(20);
+  constexpr std::size_t kFiles = kMostFindings + 50;
+  for (std::size_t i = 0; i < kFiles; ++i) made.file("f" + std::to_string(i), {bad});
+  add_snapshot(made);
+  nodes_[0]->verify_steps[0] = step(1, true, {bad.id});
+  connect();
+  const auto result = verify();
+  EXPECT_EQ(result.nodes[0].finding_count, kFiles);
+  EXPECT_THAT(result.nodes[0].findings, SizeIs(kMostFindings));
+}
+
+TEST_F(Verifying, ANodeThatGoesBeforeItsFramesAreDrawnIsNotClean) {
+  make_nodes(2);
+  MadeSnapshot made(repository_);
+  made.file("f", {chunk(20)});
+  add_snapshot(made);
+  connect();
+  // It has verified itself; its catalog comes from the other.
+  nodes_[1]->alter = [this](const wire::RequestProto& request, wire::ReplyProto&) {
+    if (request.has_verify()) nodes_[1]->silent = true;
+  };
+  const auto result = verify();
+  EXPECT_TRUE(result.nodes[0].is_clean());
+  EXPECT_TRUE(result.nodes[1].done);
+  EXPECT_EQ(result.nodes[1].failure->code(), Code::kUnavailable);
+  EXPECT_FALSE(result.nodes[1].is_clean());
+}
+
+TEST_F(Verifying, ASessionMayGoBetweenAnyTwoOfItsSteps) {
+  make_nodes(2);
+  MadeSnapshot made(repository_);
+  made.file("f", {chunk(20)});
+  for (int i = 0; i < 3; ++i) add_snapshot(made);
+  std::set<std::uint64_t> begun;
+  nodes_[0]->alter = [&](const auto& request, auto& reply) {
+    if (request.has_verify() && begun.insert(request.verify().run()).second)
+      reply.mutable_verify()->set_done(false);  // it waits for its turn
+  };
+  connect();
+  bool done = false;
+  for (const std::size_t nodes : {0, 2}) {
+    std::vector<NodeLink*> links;
+    for (std::size_t node = 0; node < nodes; ++node) links.push_back(links_[node].get());
+    done = false;
+    for (int steps = 0; !done; ++steps) {
+      auto session =
+          std::make_unique<VerifySession>(links, keys_, loop_, loop_, loop_, repository_.random);
+      session->start(list_, {.read_data = DataSubset{1.0, 500, {}}}, [&](auto) { done = true; });
+      for (int i = 0; i < steps && !done; ++i) loop_.step();
+      session.reset();
+      const bool was_done = done;
+      loop_.run_for(std::chrono::seconds(1));
+      EXPECT_EQ(done, was_done);
+      ASSERT_LT(steps, 10'000);
+    }
+  }
 }
 
 TEST(DataSubset, IsWrittenAsAPartAPercentageOrASize) {

@@ -170,5 +170,13 @@ TEST_F(NodeCharters, TheVaultIsForReadersAndNeverLost) {
   EXPECT_EQ(version(), 1U);
 }
 
+TEST_F(NodeCharters, WhatIsNoCharterDoesNotChangeARepositoryThatIsHere) {
+  create_repository();
+  auto next = repository.charter(2, repository.first_charter().digest);
+  next.record[next.record.size() / 2] ^= 1;
+  EXPECT_NE(outcome_of(put(embedder, next)), "ok");
+  EXPECT_EQ(version(), 1U);
+}
+
 }  // namespace
 }  // namespace holdfast::repository

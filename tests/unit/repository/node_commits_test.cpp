@@ -291,8 +291,17 @@ TEST_F(NodeCommits, ListingsComeInPagesThatTogetherNameEachSnapshotOnce) {
   EXPECT_GT(pages, 1);
 
   wire::RequestProto proto = request();
-  proto.mutable_list_manifests()->set_after(std::string(32, 'x'));
-  EXPECT_EQ(outcome_of(ask(writer, proto)), "not_found");
+  for (const std::string& after : {std::string(32, 'x'), std::string("short")}) {
+    proto.mutable_list_manifests()->set_after(after);
+    EXPECT_EQ(outcome_of(ask(writer, proto)), "not_found");
+  }
+  // One that is not durable yet.
+  const auto next = numbered(21, previous);
+  send(writer, commit_request(next));
+  proto.mutable_list_manifests()->set_after(next.id.str());
+  EXPECT_EQ(outcome_of(reply_to(send(writer, proto))), "not_found");
+  run();
+  EXPECT_EQ(outcome_of(ask(writer, proto)), "ok");
 }
 
 TEST_F(NodeCommits, ARestartKeepsWhatWasAcknowledgedAndHasAnotherIncarnation) {

@@ -146,6 +146,14 @@ TEST_F(NodeFrames, MalformedFieldsAreProtocolErrors) {
   proto = request();
   proto.mutable_get_frame()->set_id("short");
   EXPECT_EQ(outcome_of(ask(embedder, proto)), "protocol");
+  proto.mutable_report_damage()->set_id("short");
+  EXPECT_EQ(outcome_of(ask(embedder, proto)), "protocol");
+  proto.mutable_locate()->set_ids("not a whole id");
+  EXPECT_EQ(outcome_of(ask(embedder, proto)), "protocol");
+  proto.mutable_prepare()->set_root("short");
+  EXPECT_EQ(outcome_of(ask(embedder, proto)), "protocol");
+  proto.mutable_head()->set_agent("short");
+  EXPECT_EQ(outcome_of(ask(embedder, proto)), "protocol");
   proto = request();
   proto.mutable_hello();
   EXPECT_EQ(outcome_of(ask(embedder, proto)), "protocol");  // no version

@@ -106,11 +106,61 @@ TEST_F(NodeLife, StopMakesDurableWhatIsNotAndTakesNoMoreWrites) {
   EXPECT_FALSE(stopped.has_value());
   EXPECT_EQ(put(embedder, repository.frame(repository.writer, {repository.data("late")})),
             "unavailable");
+  const auto next = repository.charter(2, repository.first_charter().digest);
+  EXPECT_EQ(outcome_of(reply_to(send(embedder, charter_request(next)))), "unavailable");
   run();
   ASSERT_TRUE(stopped.has_value());
   EXPECT_TRUE(stopped->has_value());
   EXPECT_EQ(outcome_of(reply_to(id)), "ok");
   EXPECT_EQ(listed(embedder), std::vector{manifest.id});
+}
+
+TEST_F(NodeLife, StopOfANodeThatHasNothingToMakeDurableIsDoneAtOnceAndNotFromInside) {
+  create_repository();
+  std::optional<Status> stopped;
+  node->stop([&](const Status& result) { stopped = result; });
+  EXPECT_FALSE(stopped.has_value());
+  EXPECT_EQ(executor.waiting(), 0U);
+  run();
+  ASSERT_TRUE(stopped.has_value());
+  EXPECT_TRUE(stopped->has_value());
+}
+
+TEST_F(NodeLife, TheOutcomeOfASyncThatComesAfterTheEndIsDropped) {
+  create_repository();
+  const TestObject root = put_tree(repository.writer, "content");
+  const auto id = send(embedder, commit_request(repository.manifest(repository.writer, root.id)));
+  ASSERT_TRUE(executor.run_one());
+  node.reset();
+  loop.run_posted();
+  EXPECT_FALSE(answered(id));
+}
+
+// The numbers that a node draws are never zero, nor twice the same in a row.
+TEST_F(NodeLife, AnIncarnationIsAnotherNumberAndNotZero) {
+  class Scripted final : public Random {
+   public:
+    explicit Scripted(std::deque<std::uint64_t> numbers) : numbers_(std::move(numbers)) {}
+    void fill(MutableByteView out) override {
+      check(out.size() == 8 && !numbers_.empty(), "a number that is not in the script");
+      store_le(out.data(), numbers_.front());
+      numbers_.pop_front();
+    }
+
+   private:
+    std::deque<std::uint64_t> numbers_;
+  } scripted({0, 7, 7, 0, 9});
+  create_repository();
+  node.reset();
+  node = std::make_unique<Node>(
+      options, NodePorts{loop, executor, clock, scripted, responder, *shelf, invitations, log});
+  ASSERT_TRUE(node->start());
+  EXPECT_EQ(node->incarnation(), 7U);
+  files.syncs_fail = true;
+  put_tree(repository.writer, "content");
+  node->stop([](const Status&) {});
+  run();
+  EXPECT_EQ(node->incarnation(), 9U);
 }
 
 TEST_F(NodeLife, StopSaysThatBytesWereLost) {
@@ -134,7 +184,9 @@ TEST_F(NodeLife, ARepositoryThatCannotBeOpenedDoesNotKeepTheOthersDown) {
   wire::RequestProto proto = request();
   proto.mutable_status();
   EXPECT_EQ(outcome_of(ask(embedder, proto)), "ok");
-  proto.set_repository(RepositoryId::from_hex(std::string(64, 'a'))->str());
+  const RepositoryId unopened = *RepositoryId::from_hex(std::string(64, 'a'));
+  EXPECT_EQ(node->figures().unopened, std::vector{unopened});
+  proto.set_repository(unopened.str());
   EXPECT_NE(outcome_of(ask(embedder, proto)), "ok");
 }
 

@@ -126,6 +126,7 @@ class RecordingResponder final : public Responder {
 class TestInvitations final : public Invitations {
  public:
   Result<std::optional<Invitation>> find(const CurveKey& key) override {
+    if (fail_to_find) return Error(Code::kIo, "the invitations cannot be read");
     const auto found = issued.find(key);
     return found == issued.end() ? std::nullopt : std::optional(found->second);
   }
@@ -138,7 +139,7 @@ class TestInvitations final : public Invitations {
     return {};
   }
   std::map<CurveKey, Invitation> issued;
-  bool fail_to_bind = false;
+  bool fail_to_bind = false, fail_to_find = false;
 };
 
 class RecordingLog final : public EventLog {

@@ -149,6 +149,14 @@ TEST_F(NodeReads, ARunIsAskedAboutWithTheDepthItBeganWith) {
   EXPECT_EQ(outcome_of(ask(reader, proto)), "ok");
   proto.mutable_verify()->set_depth(1);
   EXPECT_EQ(outcome_of(ask(reader, proto)), "invalid_argument");
+  proto.mutable_verify()->set_depth(0);
+  proto.mutable_verify()->set_fraction(0.5);
+  EXPECT_EQ(outcome_of(ask(reader, proto)), "invalid_argument");
+  proto.mutable_verify()->set_fraction(1);
+  proto.mutable_verify()->set_seed(7);
+  EXPECT_EQ(outcome_of(ask(reader, proto)), "invalid_argument");
+  proto.mutable_verify()->set_seed(0);
+  EXPECT_EQ(outcome_of(ask(reader, proto)), "ok");
   proto.mutable_verify()->set_run(2);
   proto.mutable_verify()->set_depth(3);
   EXPECT_EQ(outcome_of(ask(reader, proto)), "invalid_argument");

@@ -160,5 +160,17 @@ TEST_F(NodeRoles, ARepositoryThatIsNotHereIsSaidToBeSo) {
   EXPECT_EQ(outcome_of(ask(connect(repository.owner), ping)), "no_repository");
 }
 
+TEST_F(NodeRoles, NobodyIsAdmittedByInvitationsThatCannotBeRead) {
+  create_repository();
+  CurveKey invited{};
+  invited[0] = 7;
+  invitations.issued[invited] = {};
+  EXPECT_TRUE(node->admits(invited));
+  invitations.fail_to_find = true;
+  EXPECT_FALSE(node->admits(invited));
+  EXPECT_FALSE(log.errors.empty());
+  EXPECT_TRUE(node->admits(repository.writer.curve)) << "who is enrolled needs none";
+}
+
 }  // namespace
 }  // namespace holdfast::repository

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <limits>
 #include <thread>
 
 #include "tests/unit/agent/posix/restore_fixture.h"
@@ -71,7 +72,14 @@ TEST_F(PosixRestoreTargetFiles, ContentOfAnotherLengthThanTheEntrySaysIsRefused)
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().code(), Code::kInvalidArgument);
   EXPECT_FALSE(std::filesystem::exists(at("target/file")));
-  EXPECT_FALSE(open()->create_file("f", {}).value()->write_at(~0ULL, as_bytes("x")));
+  const auto target = open();
+  const auto file = target->create_file("f", {}).value();
+  constexpr auto kEnd = static_cast<std::uint64_t>(std::numeric_limits<off_t>::max());
+  for (const std::uint64_t offset : {~std::uint64_t{0}, kEnd + 1, kEnd})
+    EXPECT_EQ(file->write_at(offset, as_bytes("x")).error().message(),
+              "content behind the largest possible file");
+  EXPECT_EQ(file->finish(entry_of(S_IFREG | 0600, kEnd + 1)).error().message(),
+            "a size beyond the largest possible file");
 }
 
 TEST_F(PosixRestoreTargetFiles, ReplaceWhateverIsThereWithoutWritingIntoIt) {
@@ -184,6 +192,44 @@ TEST_F(PosixRestoreTargetFolders, AreMadeBelowPathsOfAnyLength) {
   }
 }
 
+TEST_F(PosixRestoreTargetFolders, NamesLongerThanAnyPathAreRefused) {
+  for (const KernelFeatures features : feature_sets()) {
+    const auto target = open(features);
+    for (const std::size_t length : {256U, 4095U, 4096U, 100'000U}) {
+      const std::string name(length, 'n');
+      for (const Status& status :
+           {write(*target, name, "x"), write(*target, name + "/file", "x"),
+            target->make_directory(name + "/a/b"), target->make_directory(name)}) {
+        ASSERT_FALSE(status) << length;
+        EXPECT_EQ(status.error().code(), Code::kInvalidArgument) << status.error().message();
+      }
+    }
+  }
+}
+
+TEST_F(PosixRestoreTargetOthers, OnAFullDiskWhatIsThereStays) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root may mount";
+  EXPECT_TRUE(on_own_thread([&] {
+    if (!mount_for_this_thread_alone() ||
+        ::mount("none", at("target").c_str(), "tmpfs", 0, "size=64k,nr_inodes=3") != 0)
+      return false;
+    make_file("target/old", "old");
+    make_file("target/last", "last");
+    const auto target = open();
+    Entry fifo = entry_of(S_IFIFO | 0600);
+    for (const Status& status :
+         {write(*target, "old", "new"), write(*target, "new", "new"),
+          target->make_symlink("old", link_entry("new")), target->make_special("old", fifo),
+          target->make_symlink("new", link_entry("old")), target->make_directory("new")}) {
+      EXPECT_FALSE(status);
+      EXPECT_EQ(status.error().code(), Code::kNoSpace);
+    }
+    EXPECT_EQ(content("target/old"), "old");
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(at("target")), {}), 2);
+    return true;
+  }));
+}
+
 TEST_F(PosixRestoreTargetOthers, LinksKeepTheirTextAndTimes) {
   const auto target = open();
   make_file("target/there", "old");
@@ -220,6 +266,9 @@ TEST_F(PosixRestoreTargetOthers, FifosSocketsAndDevicesAreMade) {
   EXPECT_TRUE(S_ISSOCK(stat("target/socket").st_mode));
   Entry device = entry_of(S_IFCHR | 0666);
   device.special_device = makedev(1, 3);
+  Entry disk = entry_of(S_IFBLK | 0600);
+  disk.special_device = makedev(7, 250);
+  EXPECT_EQ(::geteuid() == 0, target->make_special("disk", disk).has_value());
   const Status made = target->make_special("null", device);
   if (made) {
     EXPECT_EQ(stat("target/null").st_rdev, makedev(1, 3));

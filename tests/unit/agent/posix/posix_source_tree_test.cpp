@@ -9,6 +9,11 @@
 #include <cstdio>
 #include <random>
 
+#include "agent/posix/account_names.h"
+#include "agent/posix/file_stat.h"
+#include "agent/posix/open_beneath.h"
+#include "agent/posix/xattr_system_calls.h"
+#include "tests/testing/failing_system_call.h"
 #include "tests/testing/seed.h"
 #include "tests/unit/agent/posix/tree_fixture.h"
 
@@ -93,14 +98,92 @@ TEST_F(PosixSourceTreeContent, WhatIsNoLongerThereIsChanged) {
   }
 }
 
-TEST_F(PosixSourceTreeContent, UnreadableFileIsRefused) {
+TEST_F(PosixSourceTreeContent, FileOfAnotherFileSystemWithTheSameNumberIsAnother) {
   make_file("file");
-  ASSERT_EQ(::chmod(at("file").c_str(), 0), 0);
+  const auto tree = PosixSourceTree::create({root()}, {}).value();
+  Entry entry = scan(*tree).find(entry_path("file"));
+  ++entry.device;
+  EXPECT_EQ(tree->open(entry).error().code(), Code::kChanged);
+}
+
+TEST_F(PosixSourceTreeContent, AnyOfItsNumbersAloneTellsAChangedFile) {
+  FileStat stat;
+  stat.size = stat.inode = stat.device = 1;
+  stat.mtime_seconds = stat.ctime_seconds = 1;
+  stat.mtime_nanoseconds = stat.ctime_nanoseconds = 1;
+  Entry same;
+  apply(stat, same);
+  EXPECT_FALSE(differs(stat, same));
+  const std::function<void(Entry&)> changes[] = {
+      [](Entry& entry) { ++entry.size; },
+      [](Entry& entry) { ++entry.inode; },
+      [](Entry& entry) { ++entry.device; },
+      [](Entry& entry) { ++entry.mtime.seconds; },
+      [](Entry& entry) { ++entry.mtime.nanoseconds; },
+      [](Entry& entry) { ++entry.ctime.seconds; },
+      [](Entry& entry) { ++entry.ctime.nanoseconds; },
+  };
+  for (const auto& change : changes) {
+    Entry entry = same;
+    change(entry);
+    EXPECT_TRUE(differs(stat, entry)) << &change - changes;
+  }
+  Entry others = same;  // that of an open file, its name or owner may change meanwhile
+  others.path = "x";
+  others.uid = 7;
+  EXPECT_FALSE(differs(stat, others));
+}
+
+TEST_F(PosixSourceTreeContent, IsReadThoughTheKernelRefusesToSpareTheAccessTime) {
+  std::vector<int> tried;
+  const auto refusing = [&](int flags) {
+    tried.push_back(flags);
+    errno = EPERM;
+    return Descriptor((flags & O_NOATIME) != 0 ? -1 : ::open(root().c_str(), O_RDONLY | O_CLOEXEC));
+  };
+  EXPECT_TRUE(open_without_atime(::geteuid(), O_RDONLY, refusing));
+  EXPECT_EQ(tried, (std::vector<int>{O_RDONLY | O_NOATIME, O_RDONLY}));
+  // Nothing is tried twice for another reason.
+  tried.clear();
+  const auto failing = [&](int flags) {
+    tried.push_back(flags);
+    errno = EACCES;
+    return Descriptor();
+  };
+  EXPECT_FALSE(open_without_atime(::geteuid(), O_RDONLY, failing));
+  EXPECT_EQ(tried.size(), 1U);
+}
+
+// A process knows from its first question on who it is, so each way is taken where this test runs
+// alone or not.
+TEST_F(PosixSourceTreeContent, WhatIsRefusedIsTriedAgainOnlyIfTheAccessTimeWasToBeSpared) {
+  EXPECT_TRUE(on_own_thread([&] {
+    if (!become_nobody()) return false;
+    int tried = 0;
+    const auto refusing = [&](int) {
+      ++tried;
+      errno = EPERM;
+      return Descriptor();
+    };
+    EXPECT_FALSE(open_without_atime(1234, O_RDONLY, refusing));
+    EXPECT_EQ(tried, noatime_for(1234) != 0 ? 2 : 1);
+    return true;
+  }));
+}
+
+TEST_F(PosixSourceTreeContent, UnreadableFileIsRefusedAndOthersAreRead) {
+  for (const std::string name : {"closed", "open", "own"}) make_file(name, name);
+  ASSERT_EQ(::chmod(at("closed").c_str(), 0), 0);
+  const uid_t own = ::geteuid() == 0 ? kNobody : ::geteuid();
+  ASSERT_EQ(::chown(at("own").c_str(), own, static_cast<gid_t>(-1)), 0);
   ASSERT_EQ(::chmod(root().c_str(), 0755), 0);
-  EXPECT_TRUE(in_child([&] {
-    if (::geteuid() == 0 && ::seteuid(65534) != 0) return false;
+  EXPECT_TRUE(on_own_thread([&] {
+    if (!become_nobody()) return false;
     const auto tree = PosixSourceTree::create({root()}, {}).value();
-    const auto opened = tree->open(scan(*tree).find(entry_path("file")));
+    const Scanned scanned = scan(*tree);
+    for (const std::string name : {"open", "own"})
+      EXPECT_EQ(read_all(*tree, scanned.find(entry_path(name))).value(), name);
+    const auto opened = tree->open(scanned.find(entry_path("closed")));
     return !opened && opened.error().code() == Code::kPermissionDenied;
   }));
 }
@@ -140,6 +223,81 @@ TEST_F(PosixSourceTreeDescription, GivesOwnersTargetsAndAttributes) {
   }
 }
 
+TEST_F(PosixSourceTreeDescription, IsReadFromTheRootOfAllFileSystems) {
+  make_file("file", "content");
+  const Entry file = scan({root()}).find(entry_path("file"));
+  for (const KernelFeatures features : feature_sets()) {
+    const auto tree = PosixSourceTree::create({"/"}, {}, features).value();
+    Entry of_root;
+    of_root.mode = S_IFDIR | 0755;
+    EXPECT_TRUE(tree->describe(of_root));
+    EXPECT_EQ(of_root.user, "root");
+    Entry described = file;
+    EXPECT_TRUE(tree->describe(described));
+    EXPECT_EQ(read_all(*tree, file).value(), "content");
+  }
+}
+
+TEST_F(PosixSourceTreeDescription, FoldersAboveTheSourcesHaveTheirAttributes) {
+  make_folder("above");
+  make_folder("above/source");
+  if (::setxattr(at("above").c_str(), "user.a", "1", 1, 0) != 0)
+    GTEST_SKIP() << "the temporary folder's file system has no extended attributes";
+  const auto tree = PosixSourceTree::create({at("above/source")}, {}).value();
+  Entry above = scan(*tree).find(entry_path("above"));
+  ASSERT_TRUE(tree->describe(above));
+  EXPECT_EQ(above.xattrs, (std::vector<Xattr>{{"user.a", "1"}}));
+  ASSERT_EQ(::rename(at("above").c_str(), at("elsewhere").c_str()), 0);
+  EXPECT_EQ(tree->describe(above).error().code(), Code::kChanged);
+}
+
+TEST_F(PosixSourceTreeDescription, AttributesThatCannotBeReadAreTold) {
+  make_file("file");
+  for (const char* const name : {"user.a", "user.b"})
+    if (::setxattr(at("file").c_str(), name, "1", 1, 0) != 0)
+      GTEST_SKIP() << "the temporary folder's file system has no extended attributes";
+  for (KernelFeatures features : feature_sets()) {
+    const long get = features.xattr_at ? kGetxattrat : SYS_lgetxattr;
+    const auto tree = PosixSourceTree::create({root()}, {}, features).value();
+    Entry file = scan(*tree).find(entry_path("file"));
+    EXPECT_TRUE(testing::with_failing_system_calls({get}, EIO, [&] {
+      const Status status = tree->describe(file);
+      ASSERT_FALSE(status);
+      EXPECT_EQ(status.error().code(), Code::kIo);
+      EXPECT_NE(status.error().message().find("user.a"), std::string::npos);
+    }));
+    EXPECT_TRUE(file.xattrs.empty());
+    // Removed since they were listed.
+    EXPECT_TRUE(testing::with_failing_system_calls({get}, ENODATA, [&] {
+      EXPECT_TRUE(tree->describe(file));
+      EXPECT_TRUE(file.xattrs.empty());
+    }));
+  }
+}
+
+TEST_F(PosixSourceTreeDescription, MoreAttributesThanTheKernelListsAreTold) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root may mount";
+  make_folder("mount");
+  EXPECT_TRUE(on_own_thread([&] {
+    if (!mount_for_this_thread_alone() ||
+        ::mount("none", at("mount").c_str(), "tmpfs", 0, "size=1m") != 0)
+      return false;
+    make_file("mount/file");
+    for (int i = 0; i < 300; ++i) {
+      const std::string name = "trusted." + std::to_string(i) + std::string(240, 'n');
+      if (::setxattr(at("mount/file").c_str(), name.c_str(), "", 0, 0) != 0) return false;
+    }
+    for (const KernelFeatures features : feature_sets()) {
+      const auto tree = PosixSourceTree::create({at("mount")}, {}, features).value();
+      Entry file = scan(*tree).find(entry_path("mount/file"));
+      const Status status = tree->describe(file);
+      EXPECT_FALSE(status);
+      EXPECT_NE(status.error().message().find("listxattr"), std::string::npos);
+    }
+    return true;
+  }));
+}
+
 TEST_F(PosixSourceTreeDescription, LargeAttributesAreWhole) {
   make_file("file");
   const std::string large(3000, 'v');
@@ -161,6 +319,28 @@ TEST_F(PosixSourceTreeDescription, UnknownOwnersHaveNoName) {
   EXPECT_EQ(names.group(4'000'000'000U), "");
 }
 
+TEST_F(PosixSourceTreeDescription, GroupsOfVeryManyMembersHaveANameUpToALimit) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root may mount";
+  std::string groups = "small:x:4000003:\n";
+  for (const auto& [group, members] :
+       {std::pair("large:x:4000001:", 3000), {"huge:x:4000002:", 1'800'000}}) {
+    groups += group;
+    for (int i = 0; i < members; ++i) groups += (i == 0 ? "member" : ",somebody");
+    groups += '\n';
+  }
+  make_file("group", groups);
+  EXPECT_TRUE(on_own_thread([&] {
+    if (!mount_for_this_thread_alone() ||
+        ::mount(at("group").c_str(), "/etc/group", nullptr, MS_BIND, nullptr) != 0)
+      return false;
+    AccountNames names;
+    EXPECT_EQ(names.group(4'000'001), "large");
+    EXPECT_EQ(names.group(4'000'002), "");
+    EXPECT_EQ(names.group(4'000'003), "small");
+    return true;
+  }));
+}
+
 TEST_F(PosixSourceTreeDescription, SocketsAndFifosAreEntriesThatNobodyOpens) {
   ASSERT_EQ(::mkfifo(at("fifo").c_str(), 0600), 0);
   const Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -177,6 +357,14 @@ TEST_F(PosixSourceTreeDescription, SocketsAndFifosAreEntriesThatNobodyOpens) {
 }
 
 TEST_F(PosixSourceTreeDescription, VanishedEntryIsChanged) {
+  make_file("file");
+  for (const KernelFeatures features : feature_sets()) {
+    const auto tree = PosixSourceTree::create({root()}, {}, features).value();
+    Entry file = scan(*tree).find(entry_path("file"));
+    ASSERT_EQ(::rename(at("file").c_str(), at("elsewhere").c_str()), 0);
+    EXPECT_EQ(tree->describe(file).error().code(), Code::kChanged);
+    ASSERT_EQ(::rename(at("elsewhere").c_str(), at("file").c_str()), 0);
+  }
   make_link("x", "link");
   const auto tree = PosixSourceTree::create({root()}, {}).value();
   Entry link = scan(*tree).find(entry_path("link"));
@@ -184,6 +372,8 @@ TEST_F(PosixSourceTreeDescription, VanishedEntryIsChanged) {
   const Status status = tree->describe(link);
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().code(), Code::kChanged);
+  make_file("link");
+  EXPECT_EQ(tree->describe(link).error().code(), Code::kChanged) << "it is no link any more";
 }
 
 }  // namespace

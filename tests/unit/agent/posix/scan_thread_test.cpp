@@ -52,6 +52,15 @@ TEST(ScanThread, HandsOutAllEntriesInOrderAndThenNone) {
   EXPECT_TRUE(scan.next()->empty());
 }
 
+TEST(ScanThread, EndsWhereItsLastBatchIsFullOrThereIsNone) {
+  for (const std::size_t count : {0UL, 7UL, 14UL}) {
+    CountedTree tree(count);
+    ScanThread scan(tree, {.batch_entries = 7, .queued_entries = 20});
+    for (std::size_t taken = 0; taken < count; taken += 7) EXPECT_EQ(scan.next()->size(), 7U);
+    EXPECT_TRUE(scan.next()->empty());
+  }
+}
+
 TEST(ScanThread, ReportsWhyTheScanFailedOnceAllBeforeIsTaken) {
   CountedTree tree(3);
   tree.fails = true;

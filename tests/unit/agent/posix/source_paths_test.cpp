@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <climits>
+
 #include "tests/unit/agent/posix/tree_fixture.h"
 
 namespace holdfast::agent {
@@ -32,10 +34,40 @@ TEST_F(SourcePathsScan, OnlyWhatLeadsToThemIsVisitedAbove) {
 TEST_F(SourcePathsScan, RelativeOnesStartAtTheWorkingDirectory) {
   make_folder("a");
   make_file("a/x");
-  EXPECT_TRUE(in_child([&] {
-    return ::chdir(root().c_str()) == 0 && scan({"a"}).below(entry_path("")) == Paths{"a", "a/x"} &&
+  EXPECT_TRUE(on_own_thread([&] {
+    return ::unshare(CLONE_FS) == 0 && ::chdir(root().c_str()) == 0 &&
+           scan({"a"}).below(entry_path("")) == Paths{"a", "a/x"} &&
            scan({"."}).below(entry_path("")) == Paths{"a", "a/x"};
   }));
+}
+
+TEST_F(SourcePathsScan, RelativeOneInAWorkingDirectoryThatIsGoneIsAnError) {
+  make_folder("a");
+  EXPECT_TRUE(on_own_thread([&] {
+    if (::unshare(CLONE_FS) != 0 || ::chdir(at("a").c_str()) != 0) return false;
+    ::rmdir(at("a").c_str());
+    const Status status = scan({"x"}).status;
+    return !status && status.error().message().find("working directory") != std::string::npos;
+  }));
+}
+
+TEST_F(SourcePathsScan, OneWithALongerPathThanTheKernelTakesIsRead) {
+  std::string path = root();
+  Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const std::string name(200, 'd');
+  while (path.size() <= 2 * PATH_MAX) {
+    ASSERT_EQ(::mkdirat(folder.get(), name.c_str(), 0755), 0);
+    folder = Descriptor(::openat(folder.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    path += "/" + name;
+  }
+  ASSERT_EQ(::mkdirat(folder.get(), "in", 0755), 0);
+  ASSERT_EQ(::mkdirat(folder.get(), "in/deeper", 0755), 0);
+  for (const KernelFeatures features : feature_sets()) {
+    const Scanned scanned = scan({path}, {}, features);
+    ASSERT_TRUE(scanned.status) << scanned.status.error().message();
+    EXPECT_TRUE(scanned.problems.empty());
+    EXPECT_EQ(scanned.below(path.substr(1)), (Paths{"in", "in/deeper"}));
+  }
 }
 
 TEST_F(SourcePathsScan, LinkIsKeptAsALink) {
@@ -74,6 +106,16 @@ TEST_F(SourcePathsScan, OneBehindALinkInAnotherIsRefused) {
   EXPECT_FALSE(scan({at("link"), at("link/x")}).status);
 }
 
+TEST_F(SourcePathsScan, OneCoversWhatLiesInItNotWhatBeginsAlike) {
+  const SourcePaths sources = SourcePaths::from({"/a/b", "/a", "/ab", "/a/c"}).value();
+  EXPECT_EQ(*sources.covering("a/b/c"), "a");
+  EXPECT_EQ(*sources.covering("ab"), "ab");
+  EXPECT_EQ(sources.covering("abc"), nullptr);
+  EXPECT_EQ(sources.covering(""), nullptr);
+  const SourcePaths everything = SourcePaths::from({"/a", "/"}).value();
+  for (const std::string path : {"", "a", "b/c"}) EXPECT_EQ(*everything.covering(path), "");
+}
+
 TEST_F(SourcePathsScan, OneThatDoesNotExistIsAnError) {
   for (const Paths& sources : {Paths{at("none")}, Paths{root(), at("none/deeper")}}) {
     const Scanned scanned = scan(sources);
@@ -84,6 +126,10 @@ TEST_F(SourcePathsScan, OneThatDoesNotExistIsAnError) {
   }
   EXPECT_FALSE(scan(Paths{}).status);
   EXPECT_FALSE(scan(Paths{""}).status);
+  EXPECT_FALSE(scan(Paths{root() + std::string("\0x", 2)}).status);
+  const Scanned above_nothing = scan({at("none/../a")});
+  ASSERT_FALSE(above_nothing.status);
+  EXPECT_EQ(above_nothing.status.error().code(), Code::kNotFound);
 }
 
 }  // namespace

@@ -3,11 +3,15 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <future>
 #include <thread>
 
+#include "tests/testing/failing_system_call.h"
 #include "tests/testing/seed.h"
 #include "tests/testing/seeded_random.h"
 #include "tests/unit/agent/posix/tree_fixture.h"
@@ -107,11 +111,77 @@ TEST_F(OneStream, CancellingWakesReaderAndScan) {
   EXPECT_EQ(source_->next().error().code(), Code::kInterrupted);
 }
 
+TEST_F(OneStream, IsScannedWithTheFoldersAboveIt) {
+  EXPECT_EQ(scan(*source_).paths(), (std::vector<std::string>{"", "dumps", "dumps/all.sql"}));
+  int visited = 0;
+  EXPECT_TRUE(source_->scan([&](Entry&&) { return ++visited < 2; }, [](ScanProblem&&) {}));
+  EXPECT_EQ(visited, 2);
+  Entry folder;
+  folder.path = "dumps";
+  EXPECT_EQ(source_->open(folder).error().code(), Code::kChanged);
+}
+
+TEST_F(OneStream, ThatTheKernelDoesNotWaitForFailsTheScan) {
+  const Entry file = source_->next().value().back();
+  say("x");
+  EXPECT_TRUE(testing::with_failing_system_calls({SYS_poll, SYS_ppoll}, ENOMEM, [&] {
+    EXPECT_EQ(read_all(*source_, file).error().code(), Code::kResourceExhausted);
+  }));
+  EXPECT_EQ(source_->next().error().code(), Code::kResourceExhausted);
+  EXPECT_TRUE(testing::with_failing_system_calls({SYS_eventfd2}, EMFILE, [&] {
+    EXPECT_EQ(StreamSource::create("x", std::make_unique<Piped>(), {}).error().code(),
+              Code::kResourceExhausted);
+  }));
+}
+
+// What is open already.
+class Opened final : public StreamOrigin {
+ public:
+  explicit Opened(Descriptor fd) : fd_(std::move(fd)) {}
+  Result<int> begin() override { return fd_.get(); }
+  Status finish(int) override { return {}; }
+
+ private:
+  const Descriptor fd_;
+};
+
+TEST(StreamSourceRead, ThatFailsFailsTheScanWithItsFirstError) {
+  auto source =
+      StreamSource::create(
+          "x", std::make_unique<Opened>(Descriptor(::open("/", O_RDONLY | O_CLOEXEC))), {})
+          .value();
+  const Entry file = source->next().value().back();
+  const auto reader = source->open(file).value();
+  Bytes out(10);
+  EXPECT_NE(reader->read(out).error().message().find("Is a directory"), std::string::npos);
+  EXPECT_TRUE(testing::with_failing_system_calls(
+      {SYS_read}, EIO, [&] { EXPECT_EQ(reader->read(out).error().code(), Code::kIo); }));
+  EXPECT_NE(source->next().error().message().find("Is a directory"), std::string::npos);
+}
+
+// As when somebody else has taken what poll(2) saw: a clock that has not run out yet, and a poll(2)
+// that says it had.
+TEST(StreamSourceRead, IsRepeatedWhenThereIsNothingYet) {
+  Descriptor clock(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
+  const itimerspec soon{{0, 0}, {0, 5'000'000}};
+  ASSERT_EQ(::timerfd_settime(clock.get(), 0, &soon, nullptr), 0);
+  auto source = StreamSource::create("x", std::make_unique<Opened>(std::move(clock)), {}).value();
+  const Entry file = source->next().value().back();
+  const auto reader = source->open(file).value();
+  Bytes expirations(8);
+  EXPECT_TRUE(testing::with_failing_system_calls(
+      {SYS_poll, SYS_ppoll}, 0, [&] { EXPECT_EQ(reader->read(expirations).value(), 8U); }));
+  EXPECT_EQ(expirations[0], Byte{1});
+}
+
 TEST(StreamSourceName, IsThatOfAFile) {
   for (const std::string name : {"", "/", "a/", "..", "../a", "a/../b", "."})
     EXPECT_EQ(StreamSource::create(name, std::make_unique<Piped>(), {}).error().code(),
               Code::kInvalidArgument)
         << name;
+  EXPECT_EQ(
+      StreamSource::create(std::string("a\0b", 3), std::make_unique<Piped>(), {}).error().code(),
+      Code::kInvalidArgument);
   EXPECT_EQ(StreamSource::create("/a//b", std::make_unique<Piped>(), {}).value()->path(), "/a/b");
 }
 
@@ -138,6 +208,32 @@ TEST(CommandOutput, ACommandThatFailsOrIsNotThereIsAnError) {
             std::string::npos);
   EXPECT_NE(ends({"sh", "-c", "kill -9 $$"}).error().message().find("signal 9"), std::string::npos);
   EXPECT_EQ(ends({"/nowhere/at-all"}).error().code(), Code::kNotFound);
+}
+
+TEST(CommandOutput, ThatCannotBeHadIsAnError) {
+  const auto begun = [](std::unique_ptr<StreamOrigin> origin) {
+    auto source = StreamSource::create("x", std::move(origin), {}).value();
+    const Entry file = source->next().value().back();
+    const Status status = source->open(file).error();
+    EXPECT_EQ(source->next().error().message(), status.error().message());
+    return status.error().code();
+  };
+  EXPECT_TRUE(testing::with_failing_system_calls({SYS_pipe2}, EMFILE, [&] {
+    EXPECT_EQ(begun(std::make_unique<CommandOutput>(std::vector<std::string>{"true"})),
+              Code::kResourceExhausted);
+  }));
+  EXPECT_TRUE(testing::with_failing_system_calls({SYS_fcntl}, EBADF, [&] {
+    EXPECT_EQ(begun(std::make_unique<StandardInput>()), Code::kIo) << "it is closed";
+  }));
+}
+
+TEST(CommandOutput, ACommandThatClosesItAndGoesOnIsNotWaitedForWhenStopped) {
+  CommandOutput command({"sh", "-c", "exec >&-; exec sleep 1000"});
+  const int reading = command.begin().value();
+  Byte byte;
+  ASSERT_EQ(::read(reading, &byte, 1), 0);
+  const Descriptor stop(::eventfd(1, EFD_CLOEXEC));
+  EXPECT_EQ(command.finish(stop.get()).error().code(), Code::kInterrupted);
 }
 
 TEST(CommandOutput, ACommandThatGoesOnIsEndedWithItsReader) {

@@ -90,6 +90,23 @@ TEST_F(TargetFoldersEscape, FolderSwappedForALinkBetweenCallsIsNotLeft) {
   }
 }
 
+TEST(FolderCache, KeepsTheNewestOfAFolderAndThoseUsedLast) {
+  FolderCache<int> cache(2);
+  cache.insert("a", std::make_shared<int>(1));
+  cache.insert("a", std::make_shared<int>(2));  // by two threads that both had not found it
+  cache.insert("b", std::make_shared<int>(3));
+  EXPECT_EQ(*cache.find("a"), 2);
+  cache.insert("c", std::make_shared<int>(4));
+  EXPECT_EQ(cache.find("b"), nullptr);
+  EXPECT_EQ(*cache.find("a"), 2);
+  cache.forget("a");
+  cache.forget("b");
+  EXPECT_EQ(cache.find("a"), nullptr);
+  EXPECT_EQ(*cache.find("c"), 4);
+  cache.clear();
+  EXPECT_EQ(cache.find("c"), nullptr);
+}
+
 TEST_F(TargetFoldersEscape, SwappingWhileWritingNeverLeavesTheTarget) {
   const auto target = open();
   ASSERT_TRUE(target->make_directory("a"));

@@ -1,13 +1,12 @@
 #include "agent/posix/tree_walk.h"
 
 #include <gtest/gtest.h>
-#include <sched.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <random>
 
+#include "tests/testing/failing_system_call.h"
 #include "tests/testing/seed.h"
 #include "tests/unit/agent/posix/tree_fixture.h"
 
@@ -118,6 +117,20 @@ TEST_F(TreeWalkOrder, EndsWhenTheVisitSaysSo) {
   }
 }
 
+// Of the whole process.
+class FewDescriptors {
+ public:
+  FewDescriptors() {
+    check(::getrlimit(RLIMIT_NOFILE, &before_) == 0, "getrlimit");
+    const rlimit few{std::min<rlim_t>(100, before_.rlim_cur), before_.rlim_max};
+    check(::setrlimit(RLIMIT_NOFILE, &few) == 0, "setrlimit");
+  }
+  ~FewDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
 // Makes a chain of folders named `name` below `folder`, longer than any path may be.
 void make_deep(const std::string& folder, const std::string& name, int levels) {
   Descriptor current(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -130,22 +143,19 @@ void make_deep(const std::string& folder, const std::string& name, int levels) {
 }
 
 TEST_F(TreeWalkOrder, TreesDeeperThanPathsMayBeLongAreReadWithFewDescriptors) {
-  constexpr int kLevels = 400;
+  constexpr int kLevels = 600;
   const std::string name(200, 'd');
   make_deep(root(), name, kLevels);
+  const FewDescriptors few;
   for (const KernelFeatures features : feature_sets()) {
-    EXPECT_TRUE(in_child([&] {
-      const rlimit few{100, 100};
-      if (::setrlimit(RLIMIT_NOFILE, &few) != 0) return false;
-      auto tree = PosixSourceTree::create({root()}, {}, features).value();
-      Scanned scanned = scan(*tree);
-      if (!scanned.status || !scanned.problems.empty()) return false;
-      if (scanned.below(entry_path("")).size() != kLevels + 1) return false;
-      Entry& bottom = scanned.entries.back();
-      return bottom.name() == "bottom" && read_all(*tree, bottom).value() == "deep" &&
-             tree->describe(bottom).has_value();
-    })) << "openat2: "
-        << features.openat2;
+    auto tree = PosixSourceTree::create({root()}, {}, features).value();
+    Scanned scanned = scan(*tree);
+    ASSERT_TRUE(scanned.status && scanned.problems.empty()) << "openat2: " << features.openat2;
+    ASSERT_EQ(scanned.below(entry_path("")).size(), kLevels + 1U);
+    Entry& bottom = scanned.entries.back();
+    EXPECT_EQ(bottom.name(), "bottom");
+    EXPECT_EQ(read_all(*tree, bottom).value(), "deep");
+    EXPECT_TRUE(tree->describe(bottom));
   }
 }
 
@@ -158,12 +168,10 @@ TEST_F(TreeWalkOrder, ManySourcesNeedFewDescriptors) {
     make_file(name + "/in/file");
     sources.push_back(at(name));
   }
-  EXPECT_TRUE(in_child([&] {
-    const rlimit few{100, 100};
-    if (::setrlimit(RLIMIT_NOFILE, &few) != 0) return false;
-    const Scanned scanned = scan(sources);
-    return scanned.problems.empty() && scanned.below(entry_path("")).size() == 900;
-  }));
+  const FewDescriptors few;
+  const Scanned scanned = scan(sources);
+  EXPECT_TRUE(scanned.problems.empty());
+  EXPECT_EQ(scanned.below(entry_path("")).size(), 900U);
 }
 
 TEST_F(TreeWalkOrder, UnreadableFolderIsAProblemAndTheRestIsVisited) {
@@ -172,9 +180,8 @@ TEST_F(TreeWalkOrder, UnreadableFolderIsAProblemAndTheRestIsVisited) {
   make_file("zlast");
   ASSERT_EQ(::chmod(at("closed").c_str(), 0), 0);
   ASSERT_EQ(::chmod(root().c_str(), 0755), 0);
-  EXPECT_TRUE(in_child([&] {
-    // Root may read everything, so the child becomes somebody else; others stay who they are.
-    if (::geteuid() == 0 && ::seteuid(65534) != 0) return false;
+  EXPECT_TRUE(on_own_thread([&] {
+    if (!become_nobody()) return false;  // root may read everything
     const Scanned scanned = scan({root()});
     if (!scanned.status || scanned.problems.size() != 1) return false;
     const ScanProblem& problem = scanned.problems[0];
@@ -229,6 +236,81 @@ TEST_F(TreeWalkOrder, FolderReplacedByALinkIsNotFollowed) {
         },
         [](ScanProblem&& problem) { EXPECT_EQ(problem.error.code(), Code::kChanged); }));
     EXPECT_EQ(std::count(visited.begin(), visited.end(), entry_path("b/secret")), 0);
+  }
+}
+
+TEST_F(TreeWalkOrder, FolderBehindOneReplacedByALinkIsAProblem) {
+  make_folder("a");
+  make_folder("a/b");
+  make_folder("outside");
+  make_folder("outside/b");
+  make_file("outside/b/secret");
+  ScanOptions alone;
+  alone.look_ahead_threads = 0;
+  for (const KernelFeatures features : feature_sets()) {
+    const auto tree = PosixSourceTree::create({root()}, alone, features).value();
+    Paths visited, problems;
+    ASSERT_TRUE(tree->scan(
+        [&](Entry&& entry) {
+          if (entry.path == entry_path("a")) {
+            EXPECT_EQ(::rename(at("a").c_str(), at("was-a").c_str()), 0);
+            make_link("outside", "a");
+          }
+          visited.push_back(entry.path);
+          return true;
+        },
+        [&](ScanProblem&& problem) {
+          EXPECT_EQ(problem.error.code(), Code::kChanged) << problem.error.message();
+          problems.push_back(problem.path);
+        }));
+    EXPECT_EQ(problems, Paths{at("a/b")});
+    EXPECT_EQ(std::count(visited.begin(), visited.end(), entry_path("a/b/secret")), 0);
+    ASSERT_EQ(::unlink(at("a").c_str()), 0);
+    ASSERT_EQ(::rename(at("was-a").c_str(), at("a").c_str()), 0);
+  }
+}
+
+TEST_F(TreeWalkOrder, FilesThatVanishWhileTheirFolderIsListedAreProblems) {
+  for (const std::string name : {"a", "b", "c"}) make_file(name);
+  const Descriptor folder(::open(root().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  FolderListing listing;
+  Paths problems;
+  FolderLister lister;
+  ASSERT_TRUE(lister.list(
+      folder.get(),
+      [&](std::string_view name) {
+        if (name == "b") ::unlink(at("b").c_str());
+        return false;
+      },
+      [&](std::string_view name, Error error) {
+        EXPECT_EQ(error.code(), Code::kChanged);
+        problems.emplace_back(name);
+      },
+      listing));
+  EXPECT_EQ(problems, Paths{"b"});
+  ASSERT_EQ(listing.items().size(), 2U);
+  EXPECT_EQ(listing.name(listing.items()[1]), "c");
+}
+
+TEST_F(TreeWalkOrder, TheRootOfAllFileSystemsIsASourceAsAnyOther) {
+  make_folder("in");
+  make_file("in/file");
+  ScanOptions options;
+  // Of all there is, only what leads to the test's folder.
+  std::vector<std::string> patterns;
+  const std::string path = root();
+  for (auto slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
+    const std::string step = path.substr(0, slash);
+    patterns.push_back(step.substr(0, step.rfind('/')) + "/*");
+    patterns.push_back("!" + step);
+    if (slash == path.npos) break;
+  }
+  options.exclude = PathFilter::parse(patterns).value();
+  for (const KernelFeatures features : feature_sets()) {
+    const Scanned scanned = scan({"/"}, options, features);
+    ASSERT_TRUE(scanned.status && scanned.problems.empty());
+    EXPECT_EQ(scanned.paths().front(), "");
+    EXPECT_EQ(scanned.below(entry_path("")), (Paths{"in", "in/file"}));
   }
 }
 
@@ -309,16 +391,16 @@ TEST_F(TreeWalkExclusion, PatternsInAnyCaseStandBesideTheOthers) {
   options.exclude_in_any_case = PathFilter::parse({"*.Jpg"}, true).value();
   EXPECT_EQ(scan({root()}, options).below(entry_path("")), Paths{"c.O"});
   EXPECT_TRUE(scan({at("a.JPG")}, options).below(entry_path("")).empty());
+  options.exclude = {};
+  EXPECT_EQ(scan({root()}, options).below(entry_path("")), (Paths{"c.O", "d.o"}));
 }
 
 TEST_F(TreeWalkExclusion, OneFileSystemStopsAtMountsExceptForSources) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root may mount";
   make_folder("mount");
   make_file("plain");
-  const bool done = in_child([&] {
-    // In a namespace of its own, so that nobody else sees the mount and it ends with the child.
-    if (::unshare(CLONE_NEWNS) != 0 ||
-        ::mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+  const bool done = on_own_thread([&] {
+    if (!mount_for_this_thread_alone() ||
         ::mount("none", at("mount").c_str(), "tmpfs", 0, "size=64k") != 0)
       return false;
     make_folder("mount/in");
@@ -334,6 +416,56 @@ TEST_F(TreeWalkExclusion, OneFileSystemStopsAtMountsExceptForSources) {
                Paths{"in", "in/x"};
   });
   EXPECT_TRUE(done);
+}
+
+TEST_F(TreeWalkExclusion, FileSystemMountedAfterItsFolderWasSeenIsNotEntered) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root may mount";
+  make_folder("a");
+  make_folder("mount");
+  make_file("mount/hidden");
+  EXPECT_TRUE(on_own_thread([&] {
+    if (!mount_for_this_thread_alone()) return false;
+    ScanOptions options;
+    options.one_file_system = true;
+    options.look_ahead_threads = 0;
+    const auto tree = PosixSourceTree::create({root()}, options).value();
+    Paths visited;
+    EXPECT_TRUE(tree->scan(
+        [&](Entry&& entry) {
+          if (entry.path == entry_path("a")) {
+            EXPECT_EQ(::mount("none", at("mount").c_str(), "tmpfs", 0, "size=64k"), 0);
+            make_file("mount/file");
+          }
+          visited.push_back(std::move(entry.path));
+          return true;
+        },
+        [](ScanProblem&& problem) { ADD_FAILURE() << problem.path; }));
+    EXPECT_EQ(visited.back(), entry_path("mount"));
+    return true;
+  }));
+}
+
+TEST_F(TreeWalkExclusion, MarkThatIsNoFileOrCannotBeReadIsNone) {
+  make_folder("folder");
+  make_folder("folder/MARK");
+  make_folder("fifo");
+  ASSERT_EQ(::mkfifo(at("fifo/MARK").c_str(), 0600), 0);
+  const Descriptor fifo(::open(at("fifo/MARK").c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  ASSERT_EQ(::write(fifo.get(), "skip", 4), 4);
+  make_folder("marked");
+  make_file("marked/MARK", "skip");
+  const FolderMark mark = FolderMark::parse("MARK:skip").value();
+  const auto is_in = [&](const std::string& folder) {
+    return mark.is_in(Descriptor(::open(at(folder).c_str(), O_RDONLY | O_CLOEXEC)).get());
+  };
+  EXPECT_FALSE(is_in("folder"));
+  EXPECT_FALSE(is_in("fifo"));
+  char still_there[4];
+  EXPECT_EQ(::read(fifo.get(), still_there, sizeof still_there), 4);
+  EXPECT_TRUE(is_in("marked"));
+  for (const long call : {SYS_newfstatat, SYS_read})
+    EXPECT_TRUE(
+        testing::with_failing_system_calls({call}, EIO, [&] { EXPECT_FALSE(is_in("marked")); }));
 }
 
 }  // namespace

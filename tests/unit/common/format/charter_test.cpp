@@ -112,6 +112,16 @@ TEST(Charter, SignedByAnotherKeyIsForged) {
   EXPECT_EQ(parse_charter(forged, test.repository()).error().code(), Code::kForged);
 }
 
+// Else anybody could tell the programs of a repository that they are too old.
+TEST(Charter, OfANewerFormatThatIsAnotherRepositorysIsForged) {
+  const TestCharter test(seed()), other(seed() + 1);
+  CharterProto body = body_of(other.sign().record);
+  body.set_format_version(2);
+  const Bytes record = sign_body(body, other.secrets.admin_seed);
+  EXPECT_EQ(parse_charter(record, other.repository()).error().code(), Code::kUnsupportedVersion);
+  EXPECT_EQ(parse_charter(record, test.repository()).error().code(), Code::kForged);
+}
+
 TEST(Charter, WithAnotherVaultIsForged) {
   const TestCharter test(seed()), other(seed() + 1);
   CharterRecordProto record;

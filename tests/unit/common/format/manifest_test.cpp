@@ -193,6 +193,14 @@ TEST(Manifest, IsRefusedFromAnotherAgent) {
   EXPECT_EQ(parse_and_verify(stolen.bytes, other.agent.verify_key()).error().code(), Code::kForged);
 }
 
+TEST(Manifest, WhoseBytesAreNoneIsNotVerified) {
+  TestRepository repository(seed());
+  SignedManifest made =
+      sign_manifest(first_manifest(repository), {}, repository.run, repository.agent);
+  made.bytes = to_bytes("\xFF");
+  EXPECT_EQ(verify_manifest(made, repository.agent.verify_key()).error().code(), Code::kCorrupt);
+}
+
 // A signature over a charter's context, or none, is not one over a manifest's.
 TEST(Manifest, IsRefusedWithASignatureMadeForSomethingElse) {
   TestRepository repository(seed());

@@ -41,6 +41,8 @@ class Caller {
   }
   // The same, from a task of the loop.
   void send_on_loop(std::string_view head) { channel_->send(message_of(head)); }
+  // Hangs up, from a task of the loop.
+  void close_on_loop() { channel_.reset(); }
   // Sends `head` again and again, as a core with a timeout does, until something comes back.
   bool connect(std::string head = "hello") {
     const std::size_t before = received.get().heads.size();

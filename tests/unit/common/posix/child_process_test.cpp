@@ -113,6 +113,13 @@ TEST(ChildProcess, OneThatIgnoresTheRequestIsKilled) {
   EXPECT_EQ(printing.child->wait()->signal, SIGKILL);
 }
 
+TEST(ChildProcess, OneThatObeysTheRequestIsNotKilled) {
+  const Printing printing(shell("trap 'exit 3' TERM; echo ready; while :; do sleep 0.01; done"));
+  ASSERT_EQ(printing.line(), "ready");
+  printing.child->end(seconds(60));
+  EXPECT_EQ(printing.child->wait().value().exit_code, 3);
+}
+
 TEST(ChildProcess, ItsWholeGroupIsEnded) {
   ChildCommand command = shell("(trap '' TERM; echo ready; exec sleep 1000) & wait");
   command.leads_group = true;

@@ -101,6 +101,68 @@ TEST_F(InProcessNetworkTest, WhatIsSentToANodeThatLeftIsLostAndItsReturnIsFound)
   EXPECT_EQ(handler_.heard.get().count("lost"), 0u);
 }
 
+// The agent's loop stands still until all that is to happen on the node's has.
+TEST_F(InProcessNetworkTest, RepliesToAChannelThatIsGoneAreDropped) {
+  auto caller = call();
+  ASSERT_TRUE(caller->connect());
+  const Peer peer = handler_.heard.get().messages.front().peer;
+  const std::size_t before = caller->received.get().heads.size();
+  agent_thread_.run([&] {
+    // One that is there already when the channel goes, and more than a queue holds.
+    for (std::size_t i = 0; i < 2 * kQueue; ++i)
+      node_thread_.run([&] { node_->reply(peer, message_of("late")); });
+    agent_thread_.loop().post([] {});
+  });
+  ASSERT_TRUE(caller->received.wait(
+      [&](const Caller::Received& all) { return all.heads.size() >= before + kQueue; }));
+  EXPECT_EQ(caller->received.get().heads.size(), before + kQueue);
+  agent_thread_.run([&] {
+    node_thread_.run([&] { node_->reply(peer, message_of("later")); });
+    caller->close_on_loop();
+    node_thread_.run([&] { node_->reply(peer, message_of("too late")); });
+  });
+  EXPECT_EQ(caller->received.get().heads.size(), before + kQueue);
+}
+
+TEST_F(InProcessNetworkTest, ANodeThatIsGoneHearsNothingOfWhatWasOnItsWay) {
+  auto caller = call(), other = call();
+  ASSERT_TRUE(caller->connect());
+  ASSERT_TRUE(other->connect());
+  const Peer peer = handler_.heard.get().messages.front().peer;
+  const auto before = handler_.heard.get();
+  node_thread_.run([&] {
+    caller->send("on its way");
+    node_->disconnect(peer);
+    other->hang_up();
+    node_.reset();
+    caller->send("after its end");
+    caller->hang_up();
+  });
+  node_thread_.run([] {});
+  const auto after = handler_.heard.get();
+  EXPECT_EQ(after.messages.size(), before.messages.size());
+  EXPECT_EQ(after.disconnected.size(), before.disconnected.size());
+}
+
+TEST_F(InProcessNetworkTest, ADisconnectedChannelThatHangsUpIsNotGoneTwice) {
+  auto caller = call();
+  ASSERT_TRUE(caller->connect());
+  const Peer peer = handler_.heard.get().messages.front().peer;
+  node_thread_.run([&] { node_->disconnect(peer); });
+  caller->hang_up();
+  node_thread_.run([&] { node_->disconnect(peer); });
+  node_thread_.run([] {});
+  EXPECT_EQ(handler_.heard.get().disconnected.size(), 1U);
+}
+
+TEST_F(InProcessNetworkTest, AChannelThatNeverReachedANodeGoesSilently) {
+  node_thread_.run([&] { node_.reset(); });
+  auto caller = call();
+  caller->send("nobody is there");
+  caller->hang_up();
+  EXPECT_TRUE(handler_.heard.get().disconnected.empty());
+}
+
 TEST_F(InProcessNetworkTest, BothSidesMayGoWhileMessagesAreOnTheirWay) {
   for (int round = 0; round < 50; ++round) {
     auto caller = call();

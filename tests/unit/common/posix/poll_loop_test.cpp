@@ -116,6 +116,22 @@ TEST(PollLoop, TimersDoNotRunEarly) {
   EXPECT_GE(fired - start, milliseconds(5));
 }
 
+// Otherwise a timer that makes the next one would leave nobody else a turn.
+TEST(PollLoop, ATimerThatATimerMadeComesAfterTheTasksThatWait) {
+  PollLoop loop;
+  std::vector<std::string> ran;
+  loop.after(Duration(0), [&] {
+    ran.push_back("timer");
+    loop.after(Duration(0), [&] {
+      ran.push_back("its timer");
+      loop.stop();
+    });
+    loop.post([&] { ran.push_back("task"); });
+  });
+  loop.run();
+  EXPECT_EQ(ran, (std::vector<std::string>{"timer", "task", "its timer"}));
+}
+
 TEST(PollLoop, AnEndlessTimerDoesNotOverflow) {
   PollLoop loop;
   bool ran = false;

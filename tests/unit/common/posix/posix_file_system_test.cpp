@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/posix/descriptor.h"
+#include "common/posix/system_call.h"
 #include "tests/conformance/file_names_conformance.h"
 #include "tests/conformance/file_system_conformance.h"
 #include "tests/testing/failing_system_call.h"
@@ -114,24 +115,51 @@ TEST_F(PosixFileSystemTest, ErrorsNameTheCallTheFileAndTheReason) {
   EXPECT_EQ(missing.error().message(), "open " + path("f") + ": No such file or directory");
 }
 
+TEST_F(PosixFileSystemTest, NothingIsBeyondTheLargestOffset) {
+  auto file = files_.open(path("f"), OpenMode::kCreateNew);
+  ASSERT_TRUE(file);
+  Bytes block(10);
+  for (const std::uint64_t offset : {std::uint64_t{1} << 63, (std::uint64_t{1} << 63) - 5}) {
+    EXPECT_EQ((*file)->read_at(offset, block).error().code(), Code::kInvalidArgument);
+    EXPECT_EQ((*file)->write_at(offset, {block}).error().code(), Code::kInvalidArgument);
+    (*file)->start_writeback(offset, block.size());  // a hint, which cannot fail
+  }
+  (*file)->start_writeback(0, 0);
+  EXPECT_EQ((*file)->size().value(), 0U);
+}
+
+TEST(SystemCall, IsMadeAgainAsLongAsASignalInterruptsIt) {
+  int calls = 0;
+  EXPECT_EQ(retry_interrupted([&] {
+              errno = EINTR;
+              return ++calls < 3 ? -1 : 7;
+            }),
+            7);
+  EXPECT_EQ(calls, 3);
+  EXPECT_EQ(retry_interrupted([&] {
+              errno = EIO;
+              return ++calls < 5 ? -1 : 7;
+            }),
+            -1);
+  EXPECT_EQ(calls, 4);
+}
+
 TEST_F(PosixFileSystemTest, AWriteThatStopsHalfwayIsAnError) {
   // A regular file that takes only the first bytes of a write: the size limit of this process.
   auto file = files_.open(path("f"), OpenMode::kCreateNew);
   ASSERT_TRUE(file);
-  const pid_t child = ::fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) {
-    ::signal(SIGXFSZ, SIG_IGN);
-    const rlimit limit{1000, 1000};
-    ::setrlimit(RLIMIT_FSIZE, &limit);
-    const Bytes block(600, Byte{7});
-    // The first call writes 1000 of 1200 bytes; the rest must become an error, not be forgotten.
-    const Status written = (*file)->write_at(0, {block, block});
-    ::_exit(!written && written.error().message().find("write ") == 0 ? 0 : 1);
-  }
-  int status = 0;
-  ASSERT_EQ(::waitpid(child, &status, 0), child);
-  EXPECT_EQ(status, 0);
+  const auto handler = ::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit limit{1000, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+  const Bytes block(600, Byte{7});
+  // The first call writes 1000 of 1200 bytes; the rest must become an error, not be forgotten.
+  const Status written = (*file)->write_at(0, {block, block});
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  ::signal(SIGXFSZ, handler);
+  ASSERT_FALSE(written);
+  EXPECT_TRUE(written.error().message().starts_with("write ")) << written.error().message();
   EXPECT_EQ((*file)->size().value(), 1000u);
 }
 

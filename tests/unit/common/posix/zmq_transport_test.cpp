@@ -29,7 +29,7 @@ struct ZmqFixture {
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Zmq, TransportConformance, ZmqFixture);
 
-class ZmqTransport : public testing::Test, protected ZmqFixture {
+class ZmqTransport : public ::testing::Test, protected ZmqFixture {
  protected:
   std::unique_ptr<Caller> caller_;
 };
@@ -230,6 +230,34 @@ TEST_F(ZmqTransport, AChannelMayBeClosedByWhatItReceives) {
   agent_.thread().run([] {});
 }
 
+TEST_F(ZmqTransport, WhatIsSaidToAPeerThatIsGoneIsDropped) {
+  caller_ = call();
+  ASSERT_TRUE(caller_->connect());
+  const Peer peer = node_.handler.heard.get().messages.front().peer;
+  caller_->hang_up();
+  ASSERT_TRUE(node_.handler.heard.wait([](const Heard& all) { return !all.disconnected.empty(); }));
+  on_node([&](Responder& node) {
+    node.reply(peer, message_of("too late"));
+    node.disconnect(peer);
+  });
+  EXPECT_TRUE(call()->connect());
+  EXPECT_EQ(node_.thread().run([&] { return node_.listener().counters().replies_dropped; }), 0U);
+}
+
+// One reply at a time goes out whatever its size, or a large one would never come.
+TEST(ZmqListener, AReplyLargerThanTheQueueIsSentAlone) {
+  ListenerOptions options;
+  options.send_queue_bytes = 100;
+  options.socket_buffer_bytes = 0;  // as the system tunes it
+  ZmqNode node(options);
+  DialerOptions dialling;
+  dialling.socket_buffer_bytes = std::size_t{1} << 30;  // more than any system grants
+  ZmqAgent agent(node.enrolled(), dialling);
+  const auto caller = agent.call(node.address());
+  ASSERT_TRUE(caller->connect());
+  ASSERT_TRUE(caller->connect(std::string(10'000, 'x')));
+}
+
 TEST(ZmqListener, RefusesToListenWithoutAnAuthenticatorThatRuns) {
   LoopThread thread;
   ZmqContext context;
@@ -237,6 +265,7 @@ TEST(ZmqListener, RefusesToListenWithoutAnAuthenticatorThatRuns) {
   thread.run([&] {
     ZapAuthenticator authenticator(context, thread.loop(), [](const CurveKey&) { return true; });
     ZmqListener listener(context, thread.loop(), authenticator, generate_curve_key_pair(), handler);
+    EXPECT_EQ(listener.connections(), 0U);
     const Status refused = listener.bind("tcp://127.0.0.1:*");
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code(), Code::kUnavailable);

@@ -98,6 +98,19 @@ TEST(Message, OfCountlessEmptyPartsIsRefusedBeforeTheyAreMade) {
   std::string spread;
   for (int i = 0; i < 4; ++i) spread += wrap(list.substr(0, 40'000));
   EXPECT_EQ(decode_reply(as_bytes(spread)).error().code(), Code::kProtocol);
+  std::string envelope;  // pings, of which each takes the place of the one before
+  for (int i = 0; i < 70'000; ++i) envelope.append("\x2A\x00", 2);
+  EXPECT_EQ(decode_reply(as_bytes(envelope)).error().code(), Code::kProtocol);
+  EXPECT_TRUE(decode_reply(as_bytes(envelope.substr(0, 100'000))).has_value());
+}
+
+// Below the parts whose fields are counted.
+TEST(Message, WithAMalformedPartOfAPartIsRefused) {
+  const std::string manifest("\x0A\x05zz");  // says that five bytes follow
+  const std::string list = std::string("\x0A\x04") + manifest;
+  EXPECT_EQ(decode_reply(as_bytes(std::string("\x62\x06") + list)).error().code(), Code::kProtocol);
+  const std::string good("\x62\x06\x0A\x04\x0A\x02zz");
+  EXPECT_TRUE(decode_reply(as_bytes(good)).has_value());
 }
 
 TEST(Message, CarriesTheLargestRequests) {

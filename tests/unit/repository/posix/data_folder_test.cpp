@@ -83,6 +83,12 @@ TEST_F(DataFolderTest, ConfigurationsThatCannotWorkAreRefused) {
                                                  {"n", "tcp://0.0.0.0:1", ""},
                                                  {"n", "tcp://*:1", "tcp://*:1"},
                                                  {"n", "tcp://*:1", "tcp://host:0"},
+                                                 {"n", "tcp://*:1", "tcp://[::]:1"},
+                                                 {"n", "tcp://*:1", "tcp://host"},
+                                                 {"n", "tcp://h:", ""},
+                                                 {"n", "tcp://a b:1", ""},
+                                                 {"n\xff", "tcp://127.0.0.1:1", ""},
+                                                 {std::string(1000, 'n'), "", ""},
                                                  {"n", "tcp://127.0.0.1:1", "", "192.0.2.1:9753"}})
     EXPECT_EQ(refusal(configuration), Code::kInvalidArgument)
         << configuration.name << " " << configuration.listen << " " << configuration.advertise;
@@ -95,12 +101,31 @@ TEST_F(DataFolderTest, AFolderOfOtherFilesIsNotMadeANode) {
   EXPECT_EQ(refusal({"n", "tcp://127.0.0.1:1", ""}), Code::kInvalidArgument);
 }
 
+TEST_F(DataFolderTest, AFileIsNotMadeANode) {
+  ASSERT_TRUE(write_file_atomically(files, path(), as_bytes("a picture")));
+  const Status created = DataFolder::create(files, path(), {"n", "", ""});
+  ASSERT_FALSE(created);
+  EXPECT_NE(created.error().message().find(path()), std::string::npos);
+}
+
 TEST_F(DataFolderTest, WithASystemChosenPortTheAddressIsKnownOnceItListens) {
   ASSERT_TRUE(DataFolder::create(files, path(), {"n", "tcp://127.0.0.1:0", ""}));
   DataFolder folder = open();
   EXPECT_EQ(folder.public_endpoint().error().code(), Code::kInvalidArgument);
   ASSERT_TRUE(folder.write_endpoint("tcp://127.0.0.1:40123"));
   EXPECT_EQ(*folder.public_endpoint(), "tcp://127.0.0.1:40123");
+}
+
+// Written by hand, as create() refuses it.
+TEST_F(DataFolderTest, ANodeThatListensEverywhereNeedsAnAddressForOthers) {
+  ASSERT_TRUE(DataFolder::create(files, path(), {"n", "tcp://127.0.0.1:*", ""}));
+  EXPECT_EQ(open().public_endpoint().error().code(), Code::kInvalidArgument);
+  for (const char* everywhere : {"*", "0.0.0.0", "[::]"}) {
+    write("node.toml", "name = \"n\"\nlisten = \"tcp://" + std::string(everywhere) + ":1\"\n");
+    const auto endpoint = open().public_endpoint();
+    ASSERT_FALSE(endpoint);
+    EXPECT_NE(endpoint.error().message().find("listens everywhere"), std::string::npos);
+  }
 }
 
 TEST_F(DataFolderTest, WhatIsNotANodeOrIsDamagedIsSaidToBeSo) {
@@ -111,8 +136,10 @@ TEST_F(DataFolderTest, WhatIsNotANodeOrIsDamagedIsSaidToBeSo) {
     EXPECT_EQ(DataFolder::open(files, path()).error().code(), Code::kInvalidArgument) << text;
   }
   write("node.toml", "name = \"n\"\n");
-  write("node.key", "abc");
-  EXPECT_EQ(DataFolder::open(files, path()).error().code(), Code::kCorrupt);
+  for (const char* key : {"abc", "abcd", "", " \n", "not hexadecimal"}) {
+    write("node.key", key);
+    EXPECT_EQ(DataFolder::open(files, path()).error().code(), Code::kCorrupt) << key;
+  }
 }
 
 TEST_F(DataFolderTest, OneProcessAtATimeUsesItAndIsNamed) {
@@ -125,6 +152,12 @@ TEST_F(DataFolderTest, OneProcessAtATimeUsesItAndIsNamed) {
   EXPECT_EQ(refused.error().code(), Code::kConflict);
   EXPECT_NE(refused.error().message().find(path()), std::string::npos);
   EXPECT_NE(refused.error().message().find(std::to_string(::getpid())), std::string::npos);
+  for (const char* unknown : {"", "nobody", "12 13"}) {
+    write("process", unknown);
+    EXPECT_NE(second.lock().error().message().find("another process"), std::string::npos);
+  }
+  ASSERT_TRUE(files.remove(path() + "/process"));
+  EXPECT_NE(second.lock().error().message().find("another process"), std::string::npos);
   lock->reset();
   EXPECT_TRUE(second.lock().has_value());
 }

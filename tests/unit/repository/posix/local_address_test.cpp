@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include <fstream>
 
+#include "tests/testing/failing_system_call.h"
 #include "tests/unit/common/posix/temporary_folder.h"
 
 namespace holdfast::repository {
@@ -40,6 +42,7 @@ TEST(LocalAddress, OfAnyOtherMachineOrFormIsRefusedWithWhatItTakes) {
   }
   EXPECT_FALSE(parse_local_address("unix:/" + std::string(107, 'x')).has_value());
   EXPECT_TRUE(parse_local_address("unix:/" + std::string(106, 'x')).has_value());
+  EXPECT_FALSE(parse_local_address(std::string("unix:/a\0b", 9)).has_value());
 }
 
 class LocalSocket : public ::testing::Test {
@@ -80,6 +83,42 @@ TEST_F(LocalSocket, NeverReplacesAFile) {
   std::string content;
   std::ifstream(address.path) >> content;
   EXPECT_EQ(content, "precious");
+}
+
+TEST_F(LocalSocket, WhatTheKernelRefusesIsNamedAndLeavesNothing) {
+  const auto expect_told = [&](const std::vector<long>& calls, const std::string& call) {
+    ASSERT_TRUE(testing::with_failing_system_calls(calls, EACCES, [&] {
+      const auto refused = listen_locally(address);
+      ASSERT_FALSE(refused.has_value()) << call;
+      EXPECT_EQ(refused.error().message(), call + " " + address.path + ": Permission denied");
+      EXPECT_EQ(refused.error().code(), Code::kPermissionDenied);
+    }));
+  };
+  expect_told({SYS_newfstatat, SYS_lstat}, "lstat");
+  expect_told({SYS_socket}, "socket");
+  expect_told({SYS_bind}, "bind");
+  expect_told({SYS_listen}, "listen");
+  expect_told({SYS_chmod, SYS_fchmodat}, "chmod");
+  ASSERT_TRUE(listen_locally(address).has_value());  // and leaves its socket
+  expect_told({SYS_socket}, "socket");
+  expect_told({SYS_unlink, SYS_unlinkat}, "unlink");
+  EXPECT_TRUE(listen_locally(address).has_value());
+}
+
+TEST(LocalPort, WhatTheKernelRefusesIsNamed) {
+  for (const std::string_view at : {"127.0.0.1:0", "[::1]:0"}) {
+    const LocalAddress address = *parse_local_address(std::string(at));
+    for (const auto& [call, name] : {std::pair<long, std::string>{SYS_socket, "socket "},
+                                     {SYS_bind, "bind "},
+                                     {SYS_listen, "listen "},
+                                     {SYS_getsockname, "getsockname "}})
+      ASSERT_TRUE(testing::with_failing_system_calls({call}, ENOBUFS, [&, &name = name] {
+        const auto refused = listen_locally(address);
+        ASSERT_FALSE(refused.has_value());
+        EXPECT_EQ(refused.error().message(),
+                  name + std::string(at) + ": No buffer space available");
+      }));
+  }
 }
 
 TEST(LocalPort, IsReportedAndTakenOnce) {

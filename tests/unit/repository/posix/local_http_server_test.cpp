@@ -3,11 +3,13 @@
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <cstring>
 
+#include "tests/testing/failing_system_call.h"
 #include "tests/unit/common/posix/loop_thread.h"
 #include "tests/unit/common/posix/temporary_folder.h"
 
@@ -84,6 +86,22 @@ TEST_F(LocalHttpServerTest, APageIsServedAndTheConnectionClosed) {
   EXPECT_NE(response.find("Connection: close"), std::string::npos) << response;
   EXPECT_TRUE(response.ends_with("\r\n\r\ncontent\n")) << response;
   EXPECT_TRUE(is(Client(path).get("/other"), 404));
+}
+
+TEST_F(LocalHttpServerTest, OnlyTheHeadIsSentToWhoAsksForThat) {
+  Client client(path);
+  client.send("HEAD /page HTTP/1.1\r\n\r\n");
+  const std::string response = client.read();
+  EXPECT_TRUE(is(response, 200)) << response;
+  EXPECT_EQ(response.find("content\n"), std::string::npos) << response;
+}
+
+TEST_F(LocalHttpServerTest, WithoutADescriptorForItsEndItDoesNotStart) {
+  ASSERT_TRUE(testing::with_failing_system_calls({SYS_eventfd2}, EMFILE, [&] {
+    const auto refused = LocalHttpServer::start({{}, 0, path + "2"}, {}, {});
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code(), Code::kResourceExhausted);
+  }));
 }
 
 TEST_F(LocalHttpServerTest, WhatIsNoRequestForAPageIsRefused) {

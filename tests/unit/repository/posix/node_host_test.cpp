@@ -265,6 +265,18 @@ TEST_F(NodeHostTest, AFolderInUseIsRefusedOrWaitedFor) {
   EXPECT_NE(told.find(path), std::string::npos);
 }
 
+TEST_F(NodeHostTest, WhereItListensNeedNotBeWrittenDown) {
+  ASSERT_TRUE(files.make_directory(path + "/endpoint"));  // so that no file can be put there
+  EXPECT_TRUE(serve()->endpoint().starts_with("tcp://127.0.0.1:"));
+}
+
+TEST_F(NodeHostTest, RepositoriesThatCannotBeListedKeepItFromStarting) {
+  ASSERT_TRUE(write_file_atomically(files, path + "/repositories", as_bytes("no folder")));
+  const auto refused = NodeHost::serve(folder(), log);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_NE(refused.error().message().find("/repositories"), std::string::npos);
+}
+
 TEST_F(NodeHostTest, AnAddressThatIsTakenIsAConflict) {
   const auto first = serve();
   const std::string second = root_folder.path() + "/second";

@@ -86,6 +86,20 @@ TEST_F(NodePagesTest, AReadOnlyRepositoryHasItsReason) {
   EXPECT_TRUE(has("holdfast_node_healthy 0"));
 }
 
+TEST_F(NodePagesTest, WhatIsNotKnownIsLeftOutAndWhatIsBadIsZero) {
+  EXPECT_TRUE(has("holdfast_node_listening 1"));
+  EXPECT_TRUE(has("holdfast_node_disk_healthy 1"));
+  figures.listening = false;
+  figures.disk_trouble = Error(Code::kIo, "write: Input/output error");
+  repository().store.read_only = true;  // for a reason that has no code
+  repository().complete_snapshots.reset();
+  clock.advance(std::chrono::seconds(2));
+  EXPECT_TRUE(has("holdfast_node_listening 0"));
+  EXPECT_TRUE(has("holdfast_node_disk_healthy 0"));
+  EXPECT_EQ(metrics().find("read_only_reason{"), std::string::npos);
+  EXPECT_EQ(metrics().find("holdfast_node_snapshots{"), std::string::npos);
+}
+
 TEST_F(NodePagesTest, ANodeIsWellUnlessSomethingKeepsItFromItsWork) {
   const auto healthz = [&] {
     clock.advance(std::chrono::seconds(2));

@@ -1,13 +1,19 @@
 #include "repository/posix/rocksdb_index.h"
 
 #include <rocksdb/db.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <thread>
 
 #include "repository/posix/rocksdb_options.h"
 #include "tests/conformance/object_index_conformance.h"
+#include "tests/testing/failing_system_call.h"
 #include "tests/unit/common/posix/temporary_folder.h"
 
 namespace holdfast::repository {
@@ -114,7 +120,16 @@ TEST_F(RocksDbIndexTest, ADamagedManifestIsFoundAtOpeningAndClearMakesItAnew) {
   ASSERT_FALSE(files("MANIFEST", "").empty());
   overwrite(files("MANIFEST", "")[0], 10, "damage");
   auto index = open();
+  const ObjectId id{{1}};
+  const auto all = [](const ObjectId&, const ObjectEntry&) { return true; };
+  const auto notes = [](std::string_view, ByteView) { return true; };
   EXPECT_EQ(index->checkpoint().error().code(), Code::kCorrupt);
+  EXPECT_EQ(index->get({&id, 1}).error().code(), Code::kCorrupt);
+  EXPECT_EQ(index->for_each(all).error().code(), Code::kCorrupt);
+  EXPECT_EQ(index->for_each_note("", notes).error().code(), Code::kCorrupt);
+  EXPECT_EQ(index->approximate_count().error().code(), Code::kCorrupt);
+  EXPECT_EQ(fill(*index, 2).error().code(), Code::kCorrupt);
+  EXPECT_EQ(index->flush().error().code(), Code::kCorrupt);
   ASSERT_TRUE(index->clear());
   EXPECT_EQ(index->checkpoint().value(), Checkpoint{});
   ASSERT_TRUE(fill(*index, 2));
@@ -155,6 +170,144 @@ TEST_F(RocksDbIndexTest, ABlockFoundDamagedWhileReadingIsRememberedOverRestarts)
   EXPECT_EQ(index->checkpoint().value(), Checkpoint{});
   index.reset();
   EXPECT_EQ(open()->checkpoint().value(), Checkpoint{});
+}
+
+// Files of this process may be no larger than so many bytes; whatever thread writes them.
+class SmallFiles {
+ public:
+  explicit SmallFiles(rlim_t most) : handler_(::signal(SIGXFSZ, SIG_IGN)) {
+    check(::getrlimit(RLIMIT_FSIZE, &before_) == 0, "getrlimit");
+    const rlimit small{most, before_.rlim_max};
+    check(::setrlimit(RLIMIT_FSIZE, &small) == 0, "setrlimit");
+  }
+  ~SmallFiles() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    ::signal(SIGXFSZ, handler_);
+  }
+  SmallFiles(const SmallFiles&) = delete;
+  SmallFiles& operator=(const SmallFiles&) = delete;
+
+ private:
+  rlimit before_{};
+  const sighandler_t handler_;
+};
+
+// RocksDB goes on after a full disk alone; what else a disk refused leaves the index as it was when
+// it was last flushed, and whoever opens it next finds it so.
+TEST_F(RocksDbIndexTest, WhatTheDiskRefusesToTakeIsAnErrorUntilItIsOpenedAnew) {
+  {
+    auto index = open();
+    ASSERT_TRUE(fill(*index, 1));
+    ASSERT_TRUE(index->flush());
+    ASSERT_TRUE(fill(*index, 2));
+    {
+      const SmallFiles limit(4096);
+      for (int attempt = 0; attempt < 2; ++attempt) {
+        const Status flushed = index->flush();
+        ASSERT_FALSE(flushed);
+        EXPECT_EQ(flushed.error().code(), Code::kIo) << flushed.error().message();
+      }
+    }
+    EXPECT_FALSE(fill(*index, 3)) << "what was not taken is forgotten";
+    EXPECT_FALSE(index->flush());
+    EXPECT_TRUE(index->approximate_count()) << "it is read all the same";
+  }
+  auto index = open();
+  EXPECT_EQ(index->checkpoint().value(), (Checkpoint{1, 1}));
+  EXPECT_TRUE(fill(*index, 4) && index->flush());
+}
+
+bool before_long(const std::function<bool()>& holds) {
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  while (!holds()) {
+    if (std::chrono::steady_clock::now() > give_up) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+TEST_F(RocksDbIndexTest, ADiskThatFillsUpIsAnErrorAndGoesOnOnceThereIsRoom) {
+  const std::string disk = folder_.path() + "/disk";
+  ASSERT_TRUE(fs::create_directory(disk));
+  if (::mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=32m") != 0) GTEST_SKIP() << "needs root";
+  {
+    auto opened = RocksDbIndex::open(disk + "/index", {.room_bytes = 0});
+    ASSERT_TRUE(opened) << opened.error().message();
+    RocksDbIndex& index = **opened;
+    ASSERT_TRUE(fill(index, 1));
+    std::ofstream ballast(disk + "/ballast");
+    while (ballast << std::string(1 << 16, 'x') << std::flush) {
+    }
+    EXPECT_EQ(index.flush().error().code(), Code::kNoSpace);
+    EXPECT_EQ(index.flush().error().code(), Code::kNoSpace);
+    fs::remove(disk + "/ballast");
+    ballast.close();
+    // RocksDB looks for room every five seconds.
+    ASSERT_TRUE(before_long([&] { return fill(index, 2).has_value(); }));
+    ASSERT_TRUE(before_long([&] { return index.flush().has_value(); }));
+  }
+  {
+    const auto index = RocksDbIndex::open(disk + "/index", {.room_bytes = 0}).value();
+    EXPECT_EQ(index->checkpoint().value(), (Checkpoint{1, 2}));
+    std::size_t count = 0;
+    ASSERT_TRUE(index->for_each([&](const ObjectId&, const ObjectEntry&) { return ++count > 0; }));
+    EXPECT_EQ(count, 10'000U);
+  }
+  ASSERT_EQ(::umount(disk.c_str()), 0);
+}
+
+class RefusedRocksDbIndex : public RocksDbIndexTest {
+ protected:
+  RefusedRocksDbIndex() {
+    auto index = open();  // RocksDB's own threads begin here, where nothing is refused
+    check(fill(*index, 7).has_value() && index->flush().has_value(), "fill");
+  }
+  static void refuse(const std::vector<long>& calls, int error, const std::function<void()>& work) {
+    ASSERT_TRUE(testing::with_failing_system_calls(calls, error, work));
+  }
+  // An error, of which nothing is left once it is over.
+  void expect_refusal(const std::vector<long>& calls, int error, Code code) {
+    refuse(calls, error, [&] {
+      const auto opened = RocksDbIndex::open(path());
+      ASSERT_FALSE(opened);
+      EXPECT_EQ(opened.error().code(), code) << opened.error().message();
+    });
+    EXPECT_EQ(open()->checkpoint().value(), (Checkpoint{1, 7}));
+  }
+};
+
+TEST_F(RefusedRocksDbIndex, OpeningThatFailsIsNoDamage) {
+  expect_refusal({SYS_openat}, EACCES, Code::kPermissionDenied);
+  expect_refusal({SYS_openat}, EMFILE, Code::kIo);
+  expect_refusal({SYS_openat}, EIO, Code::kIo);
+  expect_refusal({SYS_openat}, ENOSPC, Code::kNoSpace);
+  expect_refusal({SYS_fcntl}, EAGAIN, Code::kConflict);
+}
+
+TEST_F(RefusedRocksDbIndex, ADiskThatIsFullAtOpeningIsReadAllTheSame) {
+  refuse({SYS_write, SYS_pwrite64}, ENOSPC, [&] {
+    const auto opened = RocksDbIndex::open(path());
+    ASSERT_TRUE(opened) << opened.error().message();
+    EXPECT_EQ((*opened)->checkpoint().value(), (Checkpoint{1, 7}));
+    EXPECT_EQ(fill(**opened, 8).error().code(), Code::kNoSpace);
+    EXPECT_EQ((*opened)->flush().error().code(), Code::kNoSpace);
+  });
+  auto index = open();
+  EXPECT_TRUE(fill(*index, 9));
+}
+
+TEST_F(RefusedRocksDbIndex, ClearingThatFailsSaysSoAndIsDoneTheNextTime) {
+  auto index = open();
+  refuse({SYS_unlink, SYS_unlinkat, SYS_rmdir}, EACCES, [&] {
+    const Status cleared = index->clear();
+    ASSERT_FALSE(cleared);
+    EXPECT_NE(cleared.error().message().find("cannot clear"), std::string::npos);
+  });
+  EXPECT_EQ(index->checkpoint().error().code(), Code::kCorrupt) << "neither old nor new";
+  refuse({SYS_mkdir, SYS_mkdirat}, EACCES, [&] { EXPECT_FALSE(index->clear()); });
+  EXPECT_EQ(index->checkpoint().error().code(), Code::kCorrupt);
+  ASSERT_TRUE(index->clear());
+  EXPECT_EQ(index->checkpoint().value(), Checkpoint{});
 }
 
 // Checksums say nothing of what was written wrong, or by another version.

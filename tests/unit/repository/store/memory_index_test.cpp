@@ -40,6 +40,11 @@ TEST(MemoryIndex, ADamagedIndexAnswersCorruptUntilItIsCleared) {
   EXPECT_EQ(index.checkpoint().error().code(), Code::kCorrupt);
   EXPECT_EQ(index.flush().error().code(), Code::kCorrupt);
   EXPECT_EQ(write(index, 2).error().code(), Code::kCorrupt);
+  EXPECT_EQ(index.get({}).error().code(), Code::kCorrupt);
+  const auto any = [](const auto&, const auto&) { return true; };
+  EXPECT_EQ(index.for_each(any).error().code(), Code::kCorrupt);
+  EXPECT_EQ(index.for_each_note("", any).error().code(), Code::kCorrupt);
+  EXPECT_EQ(index.approximate_count().error().code(), Code::kCorrupt);
   ASSERT_TRUE(index.clear());
   EXPECT_EQ(index.checkpoint().value(), Checkpoint{});
 }

@@ -54,6 +54,8 @@ TEST(SegmentHeader, ANewerVersionIsToldFromDamage) {
             Code::kUnsupportedVersion);
   EXPECT_EQ(code_of(decode_segment_header(with(header, 10, std::uint16_t{1}), node(9))),
             Code::kCorrupt);
+  EXPECT_EQ(code_of(decode_segment_header(with(header, 48, std::uint64_t{1}), node(9))),
+            Code::kCorrupt);
   EXPECT_EQ(code_of(decode_segment_header(with(header, 12, std::uint32_t{0}), node(9))),
             Code::kCorrupt);
 }
@@ -94,6 +96,12 @@ TEST(RecordHeader, RefusesLengthsBeyondTheLimitAndUnknownTypes) {
             Code::kUnsupportedVersion);
   EXPECT_EQ(code_of(decode_record_header(with(header, 4, std::uint16_t{2}))),
             Code::kUnsupportedVersion);
+}
+
+TEST(RecordHeader, IsNotReadBeyondItsEnd) {
+  const auto header = encode_record_header(RecordType::kFrame, to_bytes("a payload"));
+  for (std::size_t size = 0; size < header.size(); ++size)
+    EXPECT_EQ(code_of(decode_record_header(ByteView(header).first(size))), Code::kCorrupt);
 }
 
 TEST(RecordHeader, RecordsBeginAtMultiplesOfEight) {

@@ -218,6 +218,86 @@ TEST_F(StoreFaults, AnIndexThatCannotBeWrittenLosesNothingThatWasSynced) {
   EXPECT_TRUE(present(first.id()) && present(second.id()));
 }
 
+// The records that a cut follows are durable already: its own sync takes nothing with it.
+TEST_F(StoreFaults, ACutBehindWhatIsDurableLosesNothingThoughItsSyncFails) {
+  const TestFrame before = data(), after = data();
+  store({&before});
+  files_.fail_call(2, Code::kIo, false);  // behind the question for room: the write
+  EXPECT_FALSE(store_->put_frame(after.parsed));
+  files_.fail_sync(1);
+  EXPECT_FALSE(store_->try_recover_writes());
+  sync();
+  ASSERT_TRUE(store_->try_recover_writes());
+  store({&after});
+  crash();
+  EXPECT_TRUE(present(before.id()) && present(after.id()));
+}
+
+TEST_F(StoreFaults, OfTheFailedSyncOfACutOnlyTheSyncsOfItsOwnSegmentFail) {
+  limits_.segment_bytes = 1;
+  open();
+  const TestFrame first = data(), second = data();
+  auto of_nothing = store_->begin_sync();
+  put(first);
+  auto of_first = store_->begin_sync();
+  files_.fail_call(4, Code::kIo, false);  // room, a new segment and its header: the write
+  EXPECT_FALSE(store_->put_frame(second.parsed));
+  files_.fail_sync(1);
+  EXPECT_FALSE(store_->try_recover_writes());
+  const Status none_ran = of_nothing.run(), first_ran = of_first.run();
+  EXPECT_TRUE(store_->finish_sync(std::move(of_nothing), none_ran));
+  EXPECT_TRUE(store_->finish_sync(std::move(of_first), first_ran));
+  EXPECT_EQ(code_of(store_->sync()), Code::kIo);  // it has the second segment
+  ASSERT_TRUE(store_->try_recover_writes());
+  crash();
+  EXPECT_TRUE(present(first.id()));
+  EXPECT_FALSE(present(second.id()));
+}
+
+TEST_F(StoreFaults, AFileThatHasTheNextSegmentsNameIsLeftAsItIs) {
+  limits_.segment_bytes = 1;
+  const TestFrame first = data(), second = data();
+  store({&first});
+  open();
+  {
+    auto stranger = files_.open(segment_path(2), OpenMode::kCreateNew);
+    ASSERT_TRUE((*stranger)->write_at(0, {to_bytes("not of this program")}));
+  }
+  const auto outcome = store_->put_frame(second.parsed);
+  EXPECT_EQ(code_of(outcome), Code::kAlreadyExists);
+  EXPECT_THAT(said(outcome), HasSubstr("segment 2"));
+  ASSERT_TRUE(store_->try_recover_writes());
+  store({&second});
+  EXPECT_GT(location(second.id()).segment, 2u);
+  EXPECT_EQ(files_.size_of(segment_path(2)), 19u);
+}
+
+// The index reaches into a segment that was begun afresh; what it is recognised by lies before.
+TEST_F(StoreFaults, EveryCallThatFailsBehindAFreshSegmentIsToldAndTheNextOpeningIsWhole) {
+  const TestFrame first = data(), second = data();
+  store({&first});
+  put(second);
+  files_.fail_sync(1);
+  EXPECT_FALSE(store_->sync());
+  ASSERT_TRUE(store_->try_recover_writes());
+  sync();
+  for (std::uint64_t nth = 1;; ++nth) {
+    store_.reset();
+    const std::uint64_t before = files_.calls();
+    files_.fail_call(nth, Code::kIo, false);
+    if (const auto opened = try_open(); !opened) {
+      EXPECT_THAT(said(opened), HasSubstr("injected fault"));
+    }
+    const bool reached = files_.calls() - before >= nth;
+    files_.clear_faults();
+    open();
+    EXPECT_FALSE(store_->recovery().index_rebuilt);
+    EXPECT_TRUE(store_->read_frame(first.id()));
+    EXPECT_FALSE(present(second.id()));
+    if (!reached) break;
+  }
+}
+
 // Every call of a small life of a store fails once, or for good: nothing that was acknowledged is
 // lost, nothing aborts, and the store works again afterwards.
 class EveryCallFails : public StoreFaults,

@@ -130,6 +130,24 @@ class StoreTest : public ::testing::Test {
   void damage(const Location& at) {
     files_.flip_bit(segment_path(at.segment), at.offset + kRecordHeaderSize + at.length / 2, 3);
   }
+  void write(std::uint32_t segment, std::uint64_t offset, const std::vector<ByteView>& parts) {
+    auto file = files_.open(segment_path(segment), OpenMode::kReadWrite);
+    check(file && (*file)->write_at(offset, parts) && (*file)->sync_data(),
+          "a segment cannot be written");
+  }
+  // Both checksums of the record fit, whatever its payload is.
+  void write_record(std::uint32_t segment, std::uint64_t offset, RecordType type,
+                    ByteView payload) {
+    const auto header = encode_record_header(type, payload);
+    const Bytes padding(record_size(static_cast<std::uint32_t>(payload.size())) -
+                        kRecordHeaderSize - payload.size());
+    write(segment, offset, {header, payload, padding});
+  }
+  // What the index says of this object from now on, whatever is true.
+  void index_says(const ObjectId& id, const ObjectEntry& entry) {
+    const ObjectIndex::Put put{id, entry};
+    check(index_.write({&put, 1}, {}, {}, *index_.checkpoint()).has_value(), "an index in memory");
+  }
   format::SignedManifest manifest(const ObjectId& root, std::uint64_t sequence = 1) {
     format::Manifest manifest;
     manifest.repository = repository_.id;

@@ -124,7 +124,11 @@ TEST_F(StoreRecovery, AnIndexWithAMalformedNoteKeptTheStoreFromBeingOpened) {
     expect_whole(one);
     store_.reset();
   }
-  for (const char* const name : {"record/0002/00000001", "record/0002/x/y", "segment/"}) {
+  for (const char* const name :
+       {"record/0002/00000001", "record/0002/x/y", "record/0002/00000001-000000000040",
+        "record/0002/zzzzzzzz/000000000040", "record/0002/00000001/",
+        "record/0002/0000000g/000000000040", "record/0002/00000001/fffffffffffffffffff",
+        "segment/"}) {
     const ObjectIndex::Note note{name, Bytes(4)};
     ASSERT_TRUE(index_.write({}, {}, {&note, 1}, index_.checkpoint().value()));
     open();
@@ -312,12 +316,15 @@ TEST_F(StoreRecovery, WhatIsNoSegmentIsLeftAlone) {
   const Snapshot one = snapshot();
   close_and_crash();
   const std::string folder = std::string(kPath) + "/segments/";
-  for (const char* name : {"notes.txt", "00000002.seg.old", "0000000G.seg", "00000000.seg"})
+  const std::vector<std::string> names = {"notes.txt",    "00000002.seg.old", "0000000G.seg",
+                                          "00000000.seg", "0000000A.seg",     "zzzzzzzz.seg",
+                                          "00000002.old"};
+  for (const std::string& name : names)
     ASSERT_TRUE(files_.open(folder + name, OpenMode::kCreateNew));
+  ASSERT_TRUE(files_.make_directory(folder + "00000003.seg"));
   open();
   expect_whole(one);
-  for (const char* name : {"notes.txt", "00000002.seg.old", "0000000G.seg", "00000000.seg"})
-    EXPECT_TRUE(files_.exists(folder + name).value()) << name;
+  for (const std::string& name : names) EXPECT_TRUE(files_.exists(folder + name).value()) << name;
 }
 
 TEST_F(StoreRecovery, ACrashInRecoveryAndAnotherOneGiveTheSame) {

@@ -29,7 +29,7 @@ TEST(UnsyncedEntries, TheLastEntryOfAnIdIsFoundAndBothReachTheIndex) {
   EXPECT_EQ(*entries.find(id(1)), at(20));
   entries.forget_before(entries.mark());
   EXPECT_EQ(entries.find(id(1)), nullptr);
-  EXPECT_TRUE(entries.empty());
+  EXPECT_EQ(entries.size(), 0u);
 }
 
 TEST(UnsyncedEntries, DroppingTheEndUncoversWhatWasBefore) {
@@ -56,7 +56,7 @@ TEST(UnsyncedEntries, MarksStayValidWhenTheFrontGoes) {
   entries.forget_before(middle);
   EXPECT_EQ(entries.entries_before(end).size(), 10u);
   entries.drop_from(middle);
-  EXPECT_TRUE(entries.empty());
+  EXPECT_EQ(entries.size(), 0u);
 }
 
 TEST(UnsyncedEntries, AReplacedFlagReachesTheIndex) {
