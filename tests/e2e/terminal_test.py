@@ -1,5 +1,5 @@
-"""A person at a terminal: passphrases typed without echo, progress drawn, and a terminal that is as it
-was after Ctrl-C."""
+"""A person at a terminal: passphrases typed without echo, progress drawn, and a terminal that is
+as it was after Ctrl-C."""
 
 import os
 import pathlib
