@@ -31,7 +31,6 @@ class FrameContent {
            kTargetFramePlaintext;
   }
   std::size_t plaintext_bytes() const { return payload_.size(); }
-  FrameRole role() const { return role_; }
   void clear();
 
  private:

@@ -38,6 +38,24 @@ TEST(LyingNode, AHeadThatItMadeUpKeptTheOthersFromTakingBackups) {
   }
 }
 
+TEST(LyingNode, AManifestInAListThatThisAgentDidNotSignIsNotRelayed) {
+  Cluster cluster(seed(), 3, 2);
+  expect_backup(cluster, "first", 1);
+  cluster.nodes[2]->crash(simulation::CrashKeeps::kNothing);
+  expect_backup(cluster, "second", 2);
+  ASSERT_TRUE(cluster.nodes[2]->start());
+  std::size_t forged = 0;
+  cluster.nodes[0]->set_lies(std::make_unique<AlteredReplies>([&](wire::ReplyProto& reply) {
+    if (!reply.has_list_manifests()) return;
+    for (auto& entry : *reply.mutable_list_manifests()->mutable_manifests()) {
+      entry.mutable_manifest()->back() ^= 1;
+      ++forged;
+    }
+  }));
+  expect_backup(cluster, "third", 3);
+  EXPECT_GT(forged, 0U) << "nobody asked";
+}
+
 // It answers pings, and never says anything about one kind of request, as a node whose disk hangs.
 TEST(LyingNode, OneThatIsSilentAboutOneThingKeepsNoBackupFromEnding) {
   using Request = wire::RequestProto;

@@ -113,6 +113,13 @@ TEST(ChildProcess, OneThatIgnoresTheRequestIsKilled) {
   EXPECT_EQ(printing.child->wait()->signal, SIGKILL);
 }
 
+TEST(ChildProcess, OneThatIgnoresTheRequestIsKilledWithoutAGroupAsWell) {
+  const Printing printing(shell("trap '' TERM; echo ready; while :; do sleep 0.01; done"));
+  ASSERT_EQ(printing.line(), "ready");
+  printing.child->end(std::chrono::milliseconds(20));
+  EXPECT_EQ(printing.child->wait().value().signal, SIGKILL);
+}
+
 TEST(ChildProcess, OneThatObeysTheRequestIsNotKilled) {
   const Printing printing(shell("trap 'exit 3' TERM; echo ready; while :; do sleep 0.01; done"));
   ASSERT_EQ(printing.line(), "ready");

@@ -69,8 +69,8 @@ TEST_F(FolderInvitationsTest, LongExpiredOnesAreRemovedWithTheNextIssue) {
 TEST_F(FolderInvitationsTest, WhatIsNoInvitationInvitesNobody) {
   const CurveKey key = issue();
   for (const char* text : {"", "expires", "expires x", "expires -5", "expires 99999999999999999999",
-                           "expires 999999999\nrepository xyz", "expiresx 999999999",
-                           "expires\nexpire 999999999", "repository 00"}) {
+                           "expires 999999999\nrepository xyz", "expires 9999999999999",
+                           "expiresx 999999999", "expires\nexpire 999999999", "repository 00"}) {
     ASSERT_TRUE(write_file_atomically(files, file_of(key), as_bytes(std::string_view(text))));
     EXPECT_FALSE(invitations.find(key).has_value()) << text;
     EXPECT_FALSE(invitations.bind(key, repository).has_value()) << text;

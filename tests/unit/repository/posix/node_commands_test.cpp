@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "common/posix/descriptor.h"
+#include "common/posix/posix_file_system.h"
 #include "tests/unit/common/posix/temporary_folder.h"
 
 namespace holdfast::repository {
@@ -59,6 +60,20 @@ TEST_F(NodeCommands, TheKeyOfTheServiceIsTakenIfItIsGiven) {
   EXPECT_EQ(invite_to_node(data), kExitDone);
   ::unsetenv("CREDENTIALS_DIRECTORY");
   EXPECT_EQ(invite_to_node(data), kExitFailed);
+}
+
+TEST_F(NodeCommands, ReindexNamesEveryRepositoryThatItWentThrough) {
+  PosixFileSystem files;
+  const RepositoryId one{{1}}, other{{2}};
+  {
+    const DataFolder node = *DataFolder::open(files, data);
+    FolderShelf shelf = node.shelf();
+    ASSERT_TRUE(shelf.create(one) && shelf.create(other));
+  }
+  ::testing::internal::CaptureStdout();
+  EXPECT_EQ(reindex_node(data), kExitDone);
+  EXPECT_EQ(::testing::internal::GetCapturedStdout(),
+            one.hex() + " 0 objects\n" + other.hex() + " 0 objects\n");
 }
 
 TEST_F(NodeCommands, ReindexSaysWhichRepositoryItCannotOpen) {
