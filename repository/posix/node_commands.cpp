@@ -141,8 +141,8 @@ Status reindex(const std::string& data) {
   for (const RepositoryId& id : ids) {
     HOLDFAST_ASSIGN_OR(const OpenedStore opened, shelf.open(id), id.hex());
     HOLDFAST_TRY_OR(opened.store->reindex(), id.hex());
-    HOLDFAST_TRY(
-        print_line(fmt::format("{} {} objects", id.hex(), opened.store->statistics().objects)));
+    const std::uint64_t objects = opened.store->statistics().objects;
+    HOLDFAST_TRY(print_line(fmt::format("{} {} objects", id.hex(), objects)));
   }
   return {};
 }
