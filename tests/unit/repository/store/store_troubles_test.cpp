@@ -217,6 +217,7 @@ TEST_F(StoreTroubles, HealWhicheverCallOfTheIndexFailsAndNothingWholeIsTakenForD
     every_call(for_good ? 7 : 1, [&, code = code, for_good = for_good](std::uint64_t nth) {
       FailingIndex index(index_, nth, code, for_good);
       live(index);
+      store_.reset();  // which flushes the index
       return index.calls() >= nth;
     });
   }
